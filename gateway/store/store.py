@@ -1,0 +1,460 @@
+"""Group commit: everything durable that arrives meanwhile shares one transaction and one fsync.
+
+Owns the open batch, receipts and admission; knows nothing of what the rows mean. Rows are executed
+on the event loop, only COMMIT and checkpoints run on the store's thread: executing row by row over
+there hands the interpreter lock back and forth once per row.
+
+The life of a batch: rows and operations *gather*; when no commit is under way they are *executed*
+in one go; the thread *commits*; then *receipts* tell those who wait. If anything fails, nothing of
+the batch has happened, nor of what gathered behind it (it may have built on what failed): all
+receipts get the error, and those who remember stored state re-read it (`after_failure`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar, final
+
+from gateway.clock import Clock, ClockState
+from gateway.errors import StoreClosed, StoreError, StoreFailed, StoreFull
+from gateway.metrics import Metrics
+from gateway.store.committer import Committer
+from gateway.store.database import migrate, open_database
+from gateway.store.settings import StoreSettings
+from gateway.store.space import Space
+
+__all__ = ["Insert", "Receipt", "Store"]
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Receipt = Callable[[StoreError | None], None]
+
+# How often a full store looks whether somebody else has made room on the disk.
+FULL_CHECK_S = 1.0
+
+_SAVE_CLOCK = (
+    "INSERT INTO clock VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " gateway_ms = excluded.gateway_ms, boot_ms = excluded.boot_ms, boot_id = excluded.boot_id,"
+    " wall_ms = excluded.wall_ms, wall_gateway_ms = excluded.wall_gateway_ms,"
+    " off_time_owed = excluded.off_time_owed"
+)
+_FATAL_TO_BATCH = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+}
+
+
+@final
+class Insert:
+    """One INSERT statement and the rows that wait for it in the open batch."""
+
+    __slots__ = ("rows", "sql")
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.rows: list[tuple[object, ...]] = []
+
+
+@final
+class _Operation(Generic[Result]):
+    """A callable that runs inside the batch's transaction, and who waits for its result."""
+
+    __slots__ = ("error", "future", "result", "run")
+
+    def __init__(
+        self, run: Callable[[sqlite3.Connection], Result], future: asyncio.Future[Result]
+    ) -> None:
+        self.run = run
+        self.future = future
+        self.result: Result | None = None
+        self.error: Exception | None = None
+
+    def settle(self, failure: StoreError | None) -> None:
+        if self.future.done():  # the caller has gone
+            return
+        error = failure or self.error
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type] # run() has set it
+
+
+@final
+class _Rows:
+    """Rows of one statement, in the order they were added."""
+
+    __slots__ = ("rows", "sql")
+
+    def __init__(self, sql: str, rows: list[tuple[object, ...]]) -> None:
+        self.sql = sql
+        self.rows = rows
+
+
+class Store:
+    """The gateway's one database.
+
+    All methods are called on the event loop's thread.
+
+    Args:
+        path: The database file; its folder must exist.
+        settings: Limits and commit interval.
+        clock: Resumed from the database here, and saved with every commit.
+        metrics: Where commits, rows and failures are counted.
+
+    Attributes:
+        batch: The number of the open batch: what is added now is committed with it.
+        joined: How many rows and operations were ever added. Who compares it before and after
+            a call knows whether anything durable hangs on that call.
+        after_commit: Called after every commit, receipts first.
+        after_failure: Called after a failed batch, before its receipts: re-read what you remember.
+        after_room: Called when the store takes new things again after it was full.
+
+    Raises:
+        SchemaError: The database cannot be used.
+    """
+
+    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, metrics: Metrics) -> None:
+        self.path = path
+        self._settings = settings
+        self._clock = clock
+        self._writer = open_database(path, synchronous=settings.synchronous)
+        migrate(self._writer)
+        self._writer.execute(f"PRAGMA journal_size_limit = {2 * settings.checkpoint_bytes}")
+        self.reader = open_database(path, synchronous=settings.synchronous, read_only=True)
+        clock.resume(self._load_clock())
+        (self._page_bytes,) = self._writer.execute("PRAGMA page_size").fetchone()
+        self._space = Space(settings, path)
+        self._space.prepare()
+
+        self.batch = 1
+        self.joined = 0
+        self.after_commit: list[Callable[[], None]] = []
+        self.after_failure: list[Callable[[], None]] = []
+        self.after_room: list[Callable[[], None]] = []
+        self._steps: list[_Rows | _Operation[Any]] = []
+        self._dirty: list[Insert] = []
+        self._receipts: list[Receipt] = []
+        self._gathered_bytes = 0
+        self._in_flight: tuple[list[_Operation[Any]], list[Receipt]] | None = None
+        self._in_flight_bytes = 0
+        self._busy = False  # the connection is the thread's
+        self._scheduled = False
+        self._closed = False
+        self._begin_not_before_s = 0.0
+        self._full_timer: asyncio.TimerHandle | None = None
+        self._became_idle: asyncio.Future[None] | None = None
+
+        self.commits = metrics.counter("store.commits", "transactions committed")
+        self.rows = metrics.counter("store.rows", "rows added through the batch")
+        self.failures = metrics.counter("store.failures", "batches that could not be committed")
+        self.refused = metrics.counter(
+            "store.refused", "additions refused while the store was full"
+        )
+        metrics.gauge("store.live_bytes", lambda: self._space.live_bytes)
+        metrics.gauge("store.gathered_bytes", lambda: self._gathered_bytes + self._in_flight_bytes)
+        metrics.gauge("store.full", lambda: 0.0 if self._space.full_because is None else 1.0)
+
+        self._loop = asyncio.get_running_loop()
+        self._committer = Committer(
+            self._writer, path, settings.checkpoint_bytes, self._loop.call_soon_threadsafe
+        )
+        self._assess()
+
+    # --- adding --------------------------------------------------------------------------------
+
+    def add(self, insert: Insert, row: tuple[object, ...], size_bytes: int) -> None:
+        """Add one row to the open batch.
+
+        Args:
+            insert: The statement; its rows of one batch are executed together, in order.
+            row: Its parameters.
+            size_bytes: What it weighs against the admission limit.
+
+        Raises:
+            StoreFull: Nothing new is taken just now.
+            StoreClosed: The gateway is stopping.
+        """
+        if self._space.full_because is not None or self._closed:
+            self._refuse()
+        rows = insert.rows
+        if not rows:
+            self._dirty.append(insert)
+        rows.append(row)
+        self.joined += 1
+        self._gathered_bytes += size_bytes
+        if not self._scheduled:
+            self._schedule()
+
+    def execute(
+        self, operation: Callable[[sqlite3.Connection], Result], *, adds_bytes: int = 0
+    ) -> asyncio.Future[Result]:
+        """Run `operation` inside the open batch's transaction; its result comes after the commit.
+
+        It runs on the event loop's thread, after all that was added before it, and must be quick.
+        What it raises undoes its own changes only and reaches only the one who awaits.
+
+        Args:
+            operation: Gets the writing connection; must not commit.
+            adds_bytes: What it adds; 0 for what reads, changes or deletes: always admitted.
+
+        Raises:
+            StoreFull: It adds something, and nothing new is taken just now.
+            StoreClosed: The gateway is stopping.
+        """
+        if self._closed or (adds_bytes and self._space.full_because is not None):
+            self._refuse()
+        self._seal_rows()
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._steps.append(_Operation(operation, future))
+        self.joined += 1
+        self._gathered_bytes += adds_bytes
+        if not self._scheduled:
+            self._schedule()
+        return future
+
+    def on_commit(self, receipt: Receipt) -> None:
+        """Call `receipt(None)` once the open batch is on disk, or `receipt(error)` if it failed."""
+        self._receipts.append(receipt)
+        if not self._scheduled:
+            self._schedule()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether anything new is taken: there is room, and the gateway is not stopping."""
+        return self._space.full_because is None and not self._closed
+
+    @property
+    def full_because(self) -> str | None:
+        """Why nothing new is taken, for people; None while it is."""
+        return self._space.full_because
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits for its commit that sources must pause (`after_commit` resumes)."""
+        return self._gathered_bytes + self._in_flight_bytes >= self._settings.admission_bytes
+
+    # --- the batch -----------------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        if self._closed:
+            raise StoreClosed("the gateway is stopping")
+        self.refused.value += 1
+        raise StoreFull(
+            f"nothing new is taken: {self._space.full_because}",
+            hint="Receive and delete messages, or give the gateway more room.",
+        )
+
+    def _seal_rows(self) -> None:
+        """Fix the place of the rows added so far: what follows runs after them."""
+        for insert in self._dirty:
+            self._steps.append(_Rows(insert.sql, insert.rows))
+            insert.rows = []
+        self._dirty.clear()
+
+    def _schedule(self) -> None:
+        if self._busy or self._in_flight is not None:
+            return  # the end of what runs now looks for what has gathered
+        self._scheduled = True
+        wait_s = self._begin_not_before_s - self._loop.time()
+        if wait_s > 0 and not self._closed:
+            self._loop.call_later(wait_s, self._begin)
+        else:
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Execute what has gathered and hand the commit to the thread."""
+        self._scheduled = False
+        if self._busy or self._in_flight is not None:
+            return
+        self._seal_rows()
+        steps, receipts = self._steps, self._receipts
+        self._steps, self._receipts = [], []
+        self._in_flight_bytes, self._gathered_bytes = self._gathered_bytes, 0
+        operations = [step for step in steps if isinstance(step, _Operation)]
+        self._in_flight = (operations, receipts)
+        self._begin_not_before_s = self._loop.time() + self._settings.commit_interval_ms / 1000
+        self.batch += 1
+        connection = self._writer
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for step in steps:
+                if isinstance(step, _Rows):
+                    connection.executemany(step.sql, step.rows)
+                    self.rows.value += len(step.rows)
+                else:
+                    self._run_operation(connection, step)
+            pages = self._space.vacuum_pages()
+            if pages:
+                connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            self._save_clock(connection)
+        except sqlite3.Error as error:
+            self._fail(error)
+            return
+        self._busy = True
+        self._committer.commit(self._committed, self._idle)
+
+    def _run_operation(self, connection: sqlite3.Connection, step: _Operation[Any]) -> None:
+        connection.execute("SAVEPOINT operation")
+        try:
+            step.result = step.run(connection)
+        except Exception as error:
+            if (
+                isinstance(error, sqlite3.Error)
+                and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FATAL_TO_BATCH
+            ):
+                raise
+            # Its own fault stays its own: the others of this batch go on.
+            step.error = error
+            connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
+
+    def _committed(self, error: sqlite3.Error | None) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        assert self._in_flight is not None  # noqa: S101 - the thread reports what we gave it
+        operations, receipts = self._in_flight
+        self._in_flight = None
+        self._in_flight_bytes = 0
+        self.commits.value += 1
+        for receipt in receipts:
+            receipt(None)
+        for operation in operations:
+            operation.settle(None)
+        for hook in self.after_commit:
+            hook()
+
+    def _idle(self) -> None:
+        """The connection is the loop's again: look at the sizes, go on with what has gathered."""
+        self._busy = False
+        if self._became_idle is not None:
+            self._became_idle.set_result(None)
+        self._assess()
+        if not self._closed and (self._gathered or self._space.vacuum_pages()):
+            self._schedule()
+
+    @property
+    def _gathered(self) -> bool:
+        return bool(self._dirty or self._steps or self._receipts)
+
+    def _assess(self) -> None:
+        was_full = self._space.full_because is not None
+        (pages,) = self._writer.execute("PRAGMA page_count").fetchone()
+        (free_pages,) = self._writer.execute("PRAGMA freelist_count").fetchone()
+        if self._space.assess(pages, free_pages, self._page_bytes):
+            if was_full:
+                for hook in self.after_room:
+                    hook()
+        elif self._full_timer is None and not self._closed:
+            self._full_timer = self._loop.call_later(FULL_CHECK_S, self._look_for_room)
+
+    def _look_for_room(self) -> None:
+        self._full_timer = None
+        if self._closed:
+            return
+        if self._busy or self._in_flight is not None:
+            self._full_timer = self._loop.call_later(FULL_CHECK_S, self._look_for_room)
+        else:
+            self._assess()
+            if self._space.vacuum_pages():
+                self._schedule()
+
+    def _fail(self, error: sqlite3.Error) -> None:
+        """Undo the batch and what gathered behind it, tell everyone, and get ready to go on."""
+        self.failures.value += 1
+        self._busy = True
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        failure: StoreError
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            log.error("a batch could not be written: %s", error)
+            self._space.disk_refused()
+            failure = StoreFull(
+                f"the disk refused the write: {error}",
+                hint="Receive and delete messages, or give the gateway more room.",
+            )
+        else:
+            log.error("a batch failed: %s", error)
+            failure = StoreFailed(f"the database refused the batch: {error}")
+        operations, receipts = self._in_flight or ([], [])
+        self._in_flight = None
+        self._seal_rows()
+        operations = operations + [s for s in self._steps if isinstance(s, _Operation)]
+        receipts = receipts + self._receipts
+        self._steps, self._receipts = [], []
+        self._gathered_bytes = self._in_flight_bytes = 0
+        self._committer.recover(lambda: self._recovered(operations, receipts, failure))
+
+    def _recovered(
+        self, operations: list[_Operation[Any]], receipts: list[Receipt], failure: StoreError
+    ) -> None:
+        # What gathered while the thread recovered built on the same lost state: it fails too.
+        self._seal_rows()
+        operations = operations + [s for s in self._steps if isinstance(s, _Operation)]
+        receipts = receipts + self._receipts
+        self._steps, self._receipts = [], []
+        self._gathered_bytes = 0
+        for hook in self.after_failure:
+            hook()
+        for receipt in receipts:
+            receipt(failure)
+        for operation in operations:
+            operation.settle(failure)
+        for hook in self.after_commit:
+            hook()
+        self._idle()
+
+    # --- the clock's row -------------------------------------------------------------------------
+
+    def _load_clock(self) -> ClockState | None:
+        row = self._writer.execute(
+            "SELECT gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, off_time_owed"
+            " FROM clock"
+        ).fetchone()
+        if row is None:
+            return None
+        gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, owed = row
+        return ClockState(gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, bool(owed))
+
+    def _save_clock(self, connection: sqlite3.Connection) -> None:
+        state = self._clock.state()
+        connection.execute(
+            _SAVE_CLOCK,
+            (
+                state.gateway_ms,
+                state.boot_ms,
+                state.boot_id,
+                state.wall_ms,
+                state.wall_gateway_ms,
+                state.off_time_owed,
+            ),
+        )
+
+    async def flush(self) -> None:
+        """Wait until all that was added so far is on disk."""
+        await self.execute(lambda connection: None)
+
+    async def close(self) -> None:
+        """Commit what has gathered, then close; nothing more is taken from the first moment on."""
+        if self._closed:
+            return
+        try:
+            await self.flush()
+        except StoreError as error:
+            log.error("the last batch could not be written: %s", error)
+        self._closed = True
+        if self._busy:
+            self._became_idle = self._loop.create_future()
+            await self._became_idle
+        if self._full_timer is not None:
+            self._full_timer.cancel()
+        await asyncio.to_thread(self._committer.close)
+        self.reader.close()
+        self._writer.close()
