@@ -1,0 +1,174 @@
+"""The TCP side of the broker: sockets to connections and back.
+
+Owns reading, writing and pausing; knows nothing of packets. What gathers in a connection's outlet
+during a turn of the loop is written in one call at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import final
+
+from gateway.broker.broker import Broker
+from gateway.broker.connection import Connection
+from gateway.broker.settings import ListenerSettings, split_bind
+from gateway.mqtt.errors import MqttError
+
+__all__ = ["Listener", "MqttFront"]
+
+log = logging.getLogger(__name__)
+
+
+@final
+class MqttFront:
+    """What all MQTT listeners share: the end-of-turn writes and the pause when commits lag.
+
+    Args:
+        broker: Where connections belong.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.loop = asyncio.get_running_loop()
+        self._to_write: list[_Socket] = []
+        self._paused: set[_Socket] = set()
+        broker.store.after_commit.append(self._resume)
+
+    def write_later(self, connection: _Socket) -> None:
+        """Write this connection's outlet at the end of this turn."""
+        if not self._to_write:
+            self.loop.call_soon(self._write)
+        self._to_write.append(connection)
+
+    def pause(self, connection: _Socket) -> None:
+        """Read nothing more from this connection until the store has caught up."""
+        self._paused.add(connection)
+        connection.transport.pause_reading()
+
+    def forget(self, connection: _Socket) -> None:
+        """The connection is closed."""
+        self._paused.discard(connection)
+
+    def _write(self) -> None:
+        connections, self._to_write = self._to_write, []
+        for connection in connections:
+            connection.write()
+
+    def _resume(self) -> None:
+        if self._paused and not self.broker.store.congested:
+            paused, self._paused = self._paused, set()
+            for connection in paused:
+                connection.transport.resume_reading()
+
+
+@final
+class _Socket(asyncio.Protocol):
+    """One TCP connection."""
+
+    def __init__(self, front: MqttFront) -> None:
+        self._front = front
+        self._ending = False
+        self.transport: asyncio.Transport
+        self.connection: Connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "pause_reading")  # noqa: S101
+        self.transport = transport  # type: ignore[assignment] # uvloop's has no common base
+        front = self._front
+        peer = transport.get_extra_info("peername")
+        self.connection = Connection(
+            front.broker,
+            peer[0] if peer else None,
+            lambda: front.write_later(self),
+            self._end,
+            front.loop.time(),
+        )
+        if not front.broker.has_room:
+            log.warning("refused a connection: max_connections are open")
+            self.connection.closed = True
+            self.transport.abort()
+            return
+        limit = front.broker.settings.outgoing_buffer_bytes
+        self.transport.set_write_buffer_limits(high=limit, low=limit // 2)
+        front.broker.opened(self.connection)
+
+    def data_received(self, data: bytes) -> None:
+        front, connection = self._front, self.connection
+        if connection.closed:
+            return
+        try:
+            connection.receive(data, front.loop.time())
+        except MqttError as error:
+            front.broker.protocol_error(connection, error)
+            connection.end()
+        except Exception:
+            # The outermost frame of a connection: whatever went wrong stays with this client.
+            log.exception("closing a connection after an internal error")
+            connection.end()
+        if front.broker.store.congested and not connection.closed:
+            front.pause(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._front.forget(self)
+        self.connection.lost()
+
+    def pause_writing(self) -> None:
+        self.connection.outlet.writable = False
+
+    def resume_writing(self) -> None:
+        self.connection.outlet.writable = True
+        if self.connection.session is not None:
+            self.connection.session.drain()
+
+    def write(self) -> None:
+        out = self.connection.outlet.out
+        if out:
+            data = b"".join(out)
+            out.clear()
+            if not self.transport.is_closing():
+                self.transport.write(data)
+        if self._ending:
+            self.transport.close()
+
+    def _end(self) -> None:
+        """Write what gathered so far, then close; a second call does not wait for the peer."""
+        if self._ending:
+            self.transport.abort()
+        self._ending = True
+        self._front.write_later(self)
+
+
+@final
+class Listener:
+    """One listening address."""
+
+    def __init__(self, front: MqttFront, settings: ListenerSettings) -> None:
+        self._front = front
+        self._settings = settings
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        host, port = split_bind(self._settings.bind)
+        self._server = await self._front.loop.create_server(
+            lambda: _Socket(self._front), host, port, backlog=512
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._server is not None  # noqa: S101 - start() comes first
+        sockets: tuple[socket.socket, ...] = tuple(self._server.sockets)
+        port: int = sockets[0].getsockname()[1]
+        return port
+
+    def stop(self) -> None:
+        """Accept no more connections."""
+        if self._server is not None:
+            self._server.close()
