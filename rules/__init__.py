@@ -1,0 +1,39 @@
+"""AWS IoT rules: SQL text to compiled statements to values, templates, rule documents.
+
+A library of its own: pure, without I/O, imports nothing of the gateway. Time and whatever else is
+outside comes in through `Environment`.
+
+    >>> statement = compile("SELECT celsius, topic(2) AS bench FROM 'site/+' WHERE celsius > 30")
+    >>> message = Message("site/7", b'{"celsius": 31.5}')
+    >>> statement.evaluate(message, Environment(now_ms=lambda: 0))
+    b'{"celsius":31.5,"bench":"7"}'
+"""
+
+from rules.actions import Action, RepublishAction, SqsAction, UnsupportedAction
+from rules.documents import RuleDocument, parse_rule
+from rules.errors import Problem, RuleDocumentError, RulesError, SqlError, TemplateUndefined
+from rules.message import Environment, Message
+from rules.statement import Statement, compile  # noqa: A004 - as in `re`
+from rules.template import Template, compile_template
+from rules.values import DEFAULT_VERSION
+
+__all__ = [
+    "DEFAULT_VERSION",
+    "Action",
+    "Environment",
+    "Message",
+    "Problem",
+    "RepublishAction",
+    "RuleDocument",
+    "RuleDocumentError",
+    "RulesError",
+    "SqlError",
+    "SqsAction",
+    "Statement",
+    "Template",
+    "TemplateUndefined",
+    "UnsupportedAction",
+    "compile",
+    "compile_template",
+    "parse_rule",
+]

@@ -1,0 +1,107 @@
+"""The printer: a syntax tree as SQL text, which parses to the same tree.
+
+Owns where parentheses are needed. Used in messages to people and to test the parser.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from rules.parser import PRECEDENCE
+from rules.syntax import (
+    Attribute,
+    Binary,
+    Boolean,
+    Call,
+    Cast,
+    Member,
+    Node,
+    Null,
+    Number,
+    Query,
+    SelectItem,
+    Star,
+    Text,
+    Unary,
+)
+
+__all__ = ["print_expression", "print_query"]
+
+_NOT: Final = 3
+_SIGN: Final = 7
+_PRIMARY: Final = 8
+
+
+def print_query(query: Query) -> str:
+    """Write a statement as SQL."""
+    parts = ["SELECT"]
+    if query.is_value:
+        # parentheses, because VALUE before some expressions would be read as an attribute
+        parts.append(f"VALUE ({print_expression(query.items[0].expression)})")
+    else:
+        parts.append(", ".join(_item(item) for item in query.items))
+    if query.topic_filter is not None:
+        parts.append(f"FROM {_quoted(query.topic_filter)}")
+    if query.where is not None:
+        parts.append(f"WHERE {print_expression(query.where)}")
+    return " ".join(parts)
+
+
+def print_expression(node: Node) -> str:
+    """Write an expression as SQL, with the parentheses it needs and no others."""
+    match node:
+        case Number(value=value):
+            # an exponent has no plus sign in IoT SQL
+            text = str(value).replace("E+", "E")
+            is_plain_decimal = isinstance(value, Decimal) and text.isdigit()
+            return f"{text}.0" if is_plain_decimal else text
+        case Text(value=value):
+            return _quoted(value)
+        case Boolean(value=value):
+            return "TRUE" if value else "FALSE"
+        case Null():
+            return "NULL"
+        case Star():
+            return "*"
+        case Attribute(name=name):
+            return name
+        case Member(target=target, name=name):
+            # the dot behind a bare number would be its decimal point
+            number = isinstance(target, Number)
+            return f"{_operand(target, _PRIMARY + number)}.{name}"
+        case Call(name=name, arguments=arguments):
+            return f"{name}({', '.join(print_expression(each) for each in arguments)})"
+        case Cast(operand=operand, type_name=type_name):
+            return f"CAST({print_expression(operand)} AS {type_name})"
+        case Unary(operator="-", operand=operand):
+            return f"-{_operand(operand, _PRIMARY)}"
+        case Unary(operator=operator, operand=operand):
+            return f"{operator} {_operand(operand, _NOT + 1)}"
+        case Binary(operator=operator, left=left, right=right):
+            binds = PRECEDENCE[operator]
+            # all operators group to the left; comparisons do not group at all
+            left_least = binds + 1 if binds == PRECEDENCE["="] else binds
+            return f"{_operand(left, left_least)} {operator} {_operand(right, binds + 1)}"
+
+
+def _operand(node: Node, least: int) -> str:
+    text = print_expression(node)
+    return text if _binds(node) >= least else f"({text})"
+
+
+def _binds(node: Node) -> int:
+    if isinstance(node, Binary):
+        return PRECEDENCE[node.operator]
+    if isinstance(node, Unary):
+        return _SIGN if node.operator == "-" else _NOT
+    return _PRIMARY
+
+
+def _item(item: SelectItem) -> str:
+    text = print_expression(item.expression)
+    return text if item.alias is None else f"{text} AS {item.alias}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import pytest
+
+import rules
+from rules.parser import parse
+from rules.printer import print_expression, print_query
+from rules.syntax import Attribute, Star
+
+
+def condition(sql: str) -> str:
+    where = parse(f"SELECT * WHERE {sql}").where
+    assert where is not None
+    return print_expression(where)
+
+
+@pytest.mark.parametrize(
+    ("written", "grouped"),
+    [
+        ("a = 1 OR b = 2 AND c = 3", "a = 1 OR (b = 2 AND c = 3)"),
+        ("NOT a = 1", "NOT (a = 1)"),
+        ("NOT a AND b", "(NOT a) AND b"),
+        ("a + b * c", "a + (b * c)"),
+        ("a - b - c", "(a - b) - c"),
+        ("a / b * c % d", "((a / b) * c) % d"),
+        ("a + 1 > b - 1", "(a + 1) > (b - 1)"),
+        ("-a.b + 1", "(-(a.b)) + 1"),
+        ("a.b.c", "(a.b).c"),
+        ("f(a).b", "(f(a)).b"),
+    ],
+)
+def test_precedence(written: str, grouped: str) -> None:
+    assert parse(f"SELECT * WHERE {written}") == parse(f"SELECT * WHERE {grouped}")
+
+
+def test_grouping_to_the_right_needs_parentheses() -> None:
+    assert condition("a - (b - c)") == "a - (b - c)"
+    assert condition("(a - b) - c") == "a - b - c"
+    assert condition("(a = b) = c") == "(a = b) = c"
+    assert condition("NOT (NOT a)") == "NOT (NOT a)"
+    assert condition("-(-a)") == "-(-a)"
+
+
+def test_keywords_and_functions_are_not_case_sensitive_but_names_are() -> None:
+    assert parse("select A as x from 't' where a And b") == parse(
+        "SELECT A AS x FROM 't' WHERE a AND b"
+    )
+    assert parse("SELECT A") != parse("SELECT a")
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_value"),
+    [
+        ("SELECT VALUE a", True),
+        ("select value state.reported FROM 't'", True),
+        ("SELECT VALUE 'x'", True),
+        ("SELECT VALUE (a + 1)", True),
+        ("SELECT VALUE NOT a", True),
+        ("SELECT value", False),
+        ("SELECT value FROM 't'", False),
+        ("SELECT value, a", False),
+        ("SELECT value AS v", False),
+        ("SELECT value.x", False),
+        ("SELECT value - 1 AS v", False),
+        ("SELECT value * 2 AS v", False),
+    ],
+)
+def test_value_is_a_keyword_only_where_it_makes_sense(sql: str, is_value: bool) -> None:
+    assert parse(sql).is_value is is_value
+
+
+@pytest.mark.parametrize("name", ["value", "set", "case", "in", "exists", "end", "item2", "_x"])
+def test_other_keywords_are_attributes_in_an_attributes_place(name: str) -> None:
+    query = parse(f"SELECT a, {name} FROM 't' WHERE {name} = 1")
+    item = query.items[1].expression
+    assert isinstance(item, Attribute)
+    assert item.name == name
+
+
+def test_members_may_have_any_keyword_for_a_name() -> None:
+    query = parse("SELECT a.from, a.value.and FROM 't'")
+    assert print_query(query) == "SELECT a.from, a.value.and FROM 't'"
+
+
+def test_both_quote_styles_make_strings_and_a_doubled_quote_is_one() -> None:
+    assert parse("""SELECT * WHERE a = "it's" """) == parse("SELECT * WHERE a = 'it''s'")
+    assert parse('SELECT * FROM "a/b"').topic_filter == "a/b"
+
+
+def test_from_and_where_are_optional() -> None:
+    query = parse("SELECT *")
+    assert query.topic_filter is None
+    assert query.where is None
+    assert isinstance(query.items[0].expression, Star)
+
+
+@pytest.mark.parametrize(
+    ("sql", "line", "column", "says"),
+    [
+        ("", 1, 1, "expected SELECT, found the end of the text"),
+        ("UPDATE x", 1, 1, "expected SELECT, found 'UPDATE'"),
+        ("SELECT", 1, 7, "expected an expression, found the end"),
+        ("SELECT FROM 't'", 1, 8, "expected an expression, found 'FROM'"),
+        ("SELECT a,\n  FROM 't'", 2, 3, "expected an expression"),
+        ("SELECT a b FROM 't'", 1, 10, "expected an operator, AS, ',', FROM or WHERE, found 'b'"),
+        ("SELECT * FROM t", 1, 15, "expected a topic filter in quotes, found 't'"),
+        ("SELECT * FROM 't", 1, 15, "no closing '"),
+        ("SELECT * FROM 't' AND a", 1, 19, "expected WHERE or the end of the statement"),
+        ("SELECT * FROM 't' WHERE", 1, 24, "expected an expression"),
+        ("SELECT * FROM 't' WHERE a = 1 b", 1, 31, "expected an operator or the end"),
+        ("SELECT * FROM 't' WHERE a == 1", 1, 28, "expected an expression, found '='"),
+        ("SELECT * FROM 't' WHERE a != 1", 1, 27, "unexpected character '!'"),
+        ("SELECT * FROM 't' WHERE a < b < c", 1, 31, "expected AND, OR or the end"),
+        ("SELECT * FROM 't' WHERE (a = 1", 1, 31, "expected an operator or ')'"),
+        ("SELECT * FROM 't' WHERE a = NOT b", 1, 29, "expected an expression, found 'NOT'"),
+        ("SELECT a AS 'x'", 1, 13, "expected a name after AS, found the string 'x'"),
+        ("SELECT a AS FROM 't'", 1, 13, "expected a name after AS"),
+        ("SELECT f(a FROM 't'", 1, 12, "expected an operator, ',' or ')'"),
+        ("SELECT a.1 FROM 't'", 1, 10, "expected the name of a member"),
+        ("SELECT a[0] FROM 't'", 1, 9, "expected an operator, found '['"),
+        ("SELECT 1. AS x", 1, 8, "malformed number '1.'"),
+        ("SELECT 1E+5 AS x", 1, 8, "malformed number '1E'"),
+        ("SELECT 12abc AS x", 1, 8, "malformed number '12a'"),
+        ("SELECT 1.2.3 AS x", 1, 8, "malformed number"),
+        ("SELECT .5 AS x", 1, 8, "expected an expression, found '.'"),
+        ("SELECT 1E1000 AS x", 1, 8, "outside the range"),
+        ("SELECT --1 AS x", 1, 9, "expected an expression"),
+        ("SELECT a + 1", 1, 10, "expected AS and a name"),
+        ("SELECT 'x'", 1, 8, "expected AS and a name"),
+        ("SELECT CAST(a) AS x", 1, 14, "expected an operator or AS"),
+        ("SELECT CAST(a AS Strin) AS x", 1, 18, "unknown type 'Strin'"),
+        ("SELECT uper(a) AS x", 1, 8, "unknown function 'uper'"),
+        ("SELECT CAST(a AS 5) AS x", 1, 18, "expected the name of a type, found '5'"),
+        ("SELECT $a AS x", 1, 8, "unexpected character '$'"),
+        ("SELECT upper(*) AS x", 1, 14, "'*' is not an expression"),
+        ("SELECT a AS x.y", 1, 14, "not supported yet: a dot"),
+        ("SET @a = 1 SELECT *", 1, 1, "not supported yet: SET"),
+        ("SELECT @a AS x", 1, 8, "not supported yet: variables"),
+        ("SELECT CASE a WHEN 1 THEN 2 END AS x", 1, 8, "not supported yet: CASE"),
+        ("SELECT a IN b AS x", 1, 10, "not supported yet: IN"),
+        ("SELECT * WHERE EXISTS (SELECT a FROM b)", 1, 16, "not supported yet: EXISTS"),
+        ("SELECT (SELECT a FROM b) AS x", 1, 9, "not supported yet: nested SELECT"),
+        ("SELECT [1] AS x", 1, 8, "not supported yet: array literals"),
+        ("SELECT {'a': 1} AS x", 1, 8, "not supported yet: object literals"),
+        ("SELECT md5(a) AS x", 1, 8, "not supported yet: the function md5"),
+        ("SELECT '\ud800' AS x", 1, 8, "half of a surrogate pair"),
+    ],
+)
+def test_an_error_says_where_and_what_was_expected(
+    sql: str, line: int, column: int, says: str
+) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(sql, "2016-03-23")
+    assert says in str(caught.value)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert str(caught.value).startswith(f"line {line}, column {column}: ")
+
+
+def test_an_error_carries_what_was_expected_and_found_and_a_hint() -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile("SELECT * FROM topic")
+    assert caught.value.expected == "a topic filter in quotes"
+    assert caught.value.found == "'topic'"
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile("SELECT uper(a)")
+    assert caught.value.hint == "did you mean upper?"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * WHERE " + "(" * 1000 + "a" + ")" * 1000,
+        "SELECT * WHERE " + "abs(" * 1000 + "a" + ")" * 1000,
+        "SELECT * WHERE " + "NOT (" * 1000 + "a" + ")" * 1000,
+        "SELECT * WHERE " + "-(" * 1000 + "a" + ")" * 1000,
+        "SELECT * WHERE " + "(" * 100_000,
+        "SELECT * WHERE a" + " + 1" * 1000,
+        "SELECT a" + ".b" * 1000,
+        "SELECT * WHERE a = 1" + " OR a = 2" * 20_000,
+    ],
+    ids=["parens", "calls", "not", "minus", "open", "sum", "path", "or"],
+)
+def test_deep_nesting_is_an_error_of_the_statement(sql: str) -> None:
+    with pytest.raises(rules.SqlError, match="levels deep"):
+        rules.compile(sql)
+
+
+def test_what_a_person_writes_is_not_too_deep(environment: rules.Environment) -> None:
+    deep = "(" * 50 + "a" + ")" * 50
+    chain = " OR ".join(f"a = {number}" for number in range(200))
+    message = rules.Message("t", b'{"a": 199}')
+    for sql in (f"SELECT * WHERE {deep} = 199", f"SELECT * WHERE {chain}"):
+        assert rules.compile(sql).evaluate(message, environment) == message.payload
+
+
+def test_a_statement_has_a_limit() -> None:
+    with pytest.raises(rules.SqlError, match="a statement has at most"):
+        rules.compile("SELECT *" + " " * 300_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "version"),
+    [
+        ("SELECT isUndefined(a) AS x", "2015-10-08"),
+        ("SELECT CAST(a AS Decimal) AS x", "2015-10-08"),
+        ("SELECT CAST(a AS Boolean) AS x", "2015-10-08"),
+    ],
+)
+def test_later_features_are_refused_in_the_old_version(sql: str, version: str) -> None:
+    with pytest.raises(rules.SqlError, match=f"not part of version {version}") as caught:
+        rules.compile(sql, version)
+    assert "awsIotSqlVersion" in caught.value.hint
+    assert rules.compile(sql, "2016-03-23").version == "2016-03-23"
+    assert rules.compile(sql, "beta").version == "beta"
+
+
+def test_unknown_versions_are_refused_and_the_default_is_the_oldest() -> None:
+    with pytest.raises(rules.SqlError, match="unknown SQL version '2017-01-01'"):
+        rules.compile("SELECT *", "2017-01-01")
+    assert rules.compile("SELECT *").version == "2015-10-08"
+
+
+def test_a_wrong_number_of_arguments_is_a_warning(environment: rules.Environment) -> None:
+    statement = rules.compile("SELECT abs(1, 2) AS x FROM 't'")
+    assert statement.warnings == (
+        "line 1, column 8: abs takes 1 argument, not 2: the result is always Undefined",
+    )
+    assert statement.evaluate(rules.Message("t", b""), environment) == b"{}"
+    (warning,) = rules.compile("SELECT topic(1, 2) AS x").warnings
+    assert "topic takes 0 to 1 arguments, not 2" in warning
