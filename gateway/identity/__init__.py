@@ -1,0 +1,1 @@
+"""Who may do what: local credentials for now; things, certificates and policies stand here too."""

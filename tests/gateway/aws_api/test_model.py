@@ -1,0 +1,57 @@
+"""The checked-in service models: what the tool gives, and what is attributed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import botocore.loaders
+import pytest
+
+from gateway.aws_api.model import load_model
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def the_tool():
+    path = ROOT / "tools" / "trim_service_models.py"
+    spec = importlib.util.spec_from_file_location("trim_service_models", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TOOL = the_tool()
+
+
+@pytest.mark.parametrize("service", TOOL.SERVICES)
+def test_the_file_is_what_the_tool_makes_of_the_locked_botocore(service: str) -> None:
+    assert (TOOL.MODELS / f"{service}.json").read_text() == TOOL.trimmed_text(service)
+
+
+def test_every_file_is_made_by_the_tool_and_attributed() -> None:
+    assert {path.stem for path in TOOL.MODELS.iterdir()} == set(TOOL.SERVICES)
+    notice = (ROOT / "NOTICE").read_text()
+    assert "gateway/aws_api/models/" in notice
+    assert "Apache" in notice
+
+
+@pytest.mark.parametrize("service", TOOL.SERVICES)
+def test_nothing_that_decides_over_a_request_is_lost_by_trimming(service: str) -> None:
+    loader = botocore.loaders.Loader(include_default_search_paths=True)
+    whole = loader.load_service_model(service, "service-2", TOOL.SERVICES[service])
+    trimmed = load_model(service)
+    assert trimmed.operations.keys() == whole["operations"].keys()
+    assert trimmed.shapes.keys() == whole["shapes"].keys()
+    for name, shape in whole["shapes"].items():
+        kept = trimmed.shapes[name]
+        for what in ("type", "required", "enum", "min", "max", "pattern"):
+            assert kept.get(what) == shape.get(what), (name, what)
+        for member, reference in shape.get("members", {}).items():
+            assert kept["members"][member]["shape"] == reference["shape"]
+
+
+def test_a_model_that_is_not_here_is_not_found() -> None:
+    with pytest.raises(FileNotFoundError):
+        load_model("nothing")
