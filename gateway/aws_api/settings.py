@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import final
 
-from gateway.http.settings import Address, HttpLimits
+from gateway.address import Address
+from gateway.http.settings import HttpLimits
 
 __all__ = ["AwsSettings"]
 

@@ -30,7 +30,14 @@ log = logging.getLogger(__name__)
 class BrokerCounters:
     """What connections count."""
 
-    __slots__ = ("malformed", "received", "refused_connects", "retain_not_kept", "timed_out")
+    __slots__ = (
+        "malformed",
+        "not_reading",
+        "received",
+        "refused_connects",
+        "retain_not_kept",
+        "timed_out",
+    )
 
     def __init__(self, metrics: Metrics) -> None:
         self.received: Counter = metrics.counter(
@@ -44,6 +51,9 @@ class BrokerCounters:
         )
         self.refused_connects: Counter = metrics.counter(
             "mqtt.connect.refused", "CONNECT packets refused"
+        )
+        self.not_reading: Counter = metrics.counter(
+            "mqtt.not_reading", "connections closed because the client read none of its answers"
         )
         self.timed_out: Counter = metrics.counter(
             "mqtt.timed_out", "connections closed because the client was silent for too long"
@@ -75,7 +85,8 @@ class Broker:
         self._dropped_at_last_sweep = 0
         self._dropping = False
         self._refusing = False
-        metrics.gauge("mqtt.connections", lambda: len(self._connections))
+        self._refused_since_sweep = False
+        metrics.gauge("mqtt.connections", lambda: self.connection_count)
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -112,6 +123,11 @@ class Broker:
         self._unnamed.discard(connection)
         self._release(connection)
 
+    @property
+    def connection_count(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
     def sessions(self) -> Iterable[Session]:
         """Return the sessions of all connected clients."""
         return [c.session for c in self._connections.values() if c.session is not None]
@@ -120,8 +136,9 @@ class Broker:
         """Close what has been silent for too long, and report drops once per burst."""
         for connection in [*self._connections.values(), *self._unnamed]:
             limit = connection.idle_limit_s
-            if limit and now_s - connection.last_seen_s > limit:
-                self.counters.timed_out.value += 1
+            if limit and not connection.paused and now_s - connection.last_seen_s > limit:
+                if not connection.closed:
+                    self.counters.timed_out.value += 1
                 connection.end()
         dropped = self._session_counters.dropped_qos0.value
         dropped += self._session_counters.dropped_qos1.value
@@ -130,6 +147,9 @@ class Broker:
             log.warning(
                 "messages to slow clients are being dropped (%d so far); see `weir status`", dropped
             )
+        if self.store.accepting and not self._refused_since_sweep:
+            self._refusing = False
+        self._refused_since_sweep = False
         self._dropping = dropping
         self._dropped_at_last_sweep = dropped
 
@@ -147,8 +167,15 @@ class Broker:
         session = connection.session
         log.info("closing %s: %s", session.client_id if session else "a new connection", error)
 
+    def not_reading(self, connection: Connection) -> None:
+        """Count and report a client that sends and never reads; its connection is closed."""
+        self.counters.not_reading.value += 1
+        session = connection.session
+        log.info("closing %s: it reads nothing", session.client_id if session else "a connection")
+
     def refused(self, connection: Connection, error: StoreError) -> None:
         """Report once per burst that publishers are refused because the store takes nothing."""
+        self._refused_since_sweep = True
         if not self._refusing:
             self._refusing = True
             log.warning("publishers are refused: %s. %s", error, error.hint)

@@ -25,6 +25,7 @@ from gateway.mqtt.packets import (
     PINGRESP_PACKET,
     PUBACK,
     PUBLISH,
+    PUBREL,
     SUBSCRIBE,
     UNSUBSCRIBE,
     ConnectReturnCode,
@@ -68,6 +69,7 @@ class Connection:
         last_seen_s: Monotonic time of the last bytes from the client.
         idle_limit_s: Silence longer than this ends the connection; 0 for no limit.
         closed: Nothing more is taken.
+        paused: Nothing is read just now, so silence says nothing about the client.
     """
 
     __slots__ = (
@@ -83,6 +85,7 @@ class Connection:
         "idle_limit_s",
         "last_seen_s",
         "outlet",
+        "paused",
         "session",
     )
 
@@ -102,6 +105,7 @@ class Connection:
         self.last_seen_s = now_s
         self.idle_limit_s = broker.settings.connect_timeout_s
         self.closed = False
+        self.paused = False
         self._acknowledgements = Acknowledgements(broker.store, self.outlet, self._store_refused)
         self._publisher = Publisher("unknown")
         self._will: Will | None = None
@@ -300,7 +304,7 @@ class Connection:
         if kind == PUBLISH:
             self._publish_unusual(first, data, at, body, end)
             return
-        if first & 0x0F != (2 if kind in (SUBSCRIBE, UNSUBSCRIBE) else 0):
+        if first & 0x0F != (2 if kind in (PUBREL, SUBSCRIBE, UNSUBSCRIBE) else 0):
             raise MalformedPacket("fixed-header-flags", f"packet type {kind} with flags {first:#x}")
         if kind == SUBSCRIBE:
             self._subscribe(data[body:end])

@@ -11,14 +11,19 @@ import logging
 import socket
 from typing import final
 
+from gateway.address import Address
 from gateway.broker.broker import Broker
 from gateway.broker.connection import Connection
-from gateway.broker.settings import ListenerSettings, split_bind
+from gateway.broker.settings import ListenerSettings
 from gateway.mqtt.errors import MqttError
 
 __all__ = ["Listener", "MqttFront"]
 
 log = logging.getLogger(__name__)
+
+# Answers to a client that reads nothing: over three times the PUBACKs of all packet identifiers,
+# so whoever gets here sends without end and never reads.
+MAX_UNREAD_ANSWER_BYTES = 1024 * 1024
 
 
 @final
@@ -45,6 +50,7 @@ class MqttFront:
     def pause(self, connection: _Socket) -> None:
         """Read nothing more from this connection until the store has caught up."""
         self._paused.add(connection)
+        connection.connection.paused = True
         connection.transport.pause_reading()
 
     def forget(self, connection: _Socket) -> None:
@@ -59,7 +65,10 @@ class MqttFront:
     def _resume(self) -> None:
         if self._paused and not self.broker.store.congested:
             paused, self._paused = self._paused, set()
+            now_s = self.loop.time()
             for connection in paused:
+                connection.connection.paused = False
+                connection.connection.last_seen_s = now_s
                 connection.transport.resume_reading()
 
 
@@ -70,6 +79,7 @@ class _Socket(asyncio.Protocol):
     def __init__(self, front: MqttFront) -> None:
         self._front = front
         self._ending = False
+        self._unread_bytes = 0
         self.transport: asyncio.Transport
         self.connection: Connection
 
@@ -119,6 +129,7 @@ class _Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.connection.outlet.writable = True
+        self._unread_bytes = 0
         if self.connection.session is not None:
             self.connection.session.drain()
 
@@ -128,9 +139,21 @@ class _Socket(asyncio.Protocol):
             data = b"".join(out)
             out.clear()
             if not self.transport.is_closing():
+                if not self.connection.outlet.writable and self._reads_nothing(len(data)):
+                    return
                 self.transport.write(data)
         if self._ending:
             self.transport.close()
+
+    def _reads_nothing(self, size_bytes: int) -> bool:
+        """Give a client up that lets its answers pile up; messages to it wait elsewhere by now."""
+        self._unread_bytes += size_bytes
+        if self._unread_bytes <= MAX_UNREAD_ANSWER_BYTES:
+            return False
+        self._front.broker.not_reading(self.connection)
+        self.connection.closed = True
+        self.transport.abort()
+        return True
 
     def _end(self) -> None:
         """Write what gathered so far, then close; a second call does not wait for the peer."""
@@ -155,9 +178,9 @@ class Listener:
         Raises:
             OSError: The address cannot be had.
         """
-        host, port = split_bind(self._settings.bind)
+        address = self._settings.address
         self._server = await self._front.loop.create_server(
-            lambda: _Socket(self._front), host, port, backlog=512
+            lambda: _Socket(self._front), address.host, address.port, backlog=512
         )
 
     @property
@@ -167,6 +190,11 @@ class Listener:
         sockets: tuple[socket.socket, ...] = tuple(self._server.sockets)
         port: int = sockets[0].getsockname()[1]
         return port
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as `host:port`."""
+        return str(Address(self._settings.address.host, self.port))
 
     def stop(self) -> None:
         """Accept no more connections."""

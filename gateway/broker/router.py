@@ -14,6 +14,7 @@ from gateway.broker.topic_tree import Subscription, TopicTree
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.metrics import Metrics
+from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.packets import Publish, encode_publish, encode_remaining_length
 from gateway.mqtt.topics import Dialect, check_topic_filter, check_topic_name, decode_topic_name
 
@@ -21,6 +22,9 @@ __all__ = ["LocalSubscriber", "Route", "Router"]
 
 # Routes kept; beyond this the cache starts anew (devices that make up topics must not fill memory).
 MAX_ROUTES = 10_000
+
+# Routes of longer topic names are found anew each time: 10,000 of 64 KB would be 1.3 GB.
+MAX_KEPT_TOPIC_BYTES = 1024
 
 Deliver = Callable[[Message], None]
 
@@ -114,12 +118,16 @@ class Router:
             self._forget(subscriber.topic_filter)
 
     def find(self, topic_bytes: bytes) -> Route:
-        """Return the route of this encoded topic name, and keep it.
+        """Return the route of this encoded topic name, and keep it unless the name is very long.
 
         Raises:
             InvalidTopic: Nothing may be published to this name.
         """
         topic = decode_topic_name(topic_bytes)
+        if topic.count("/") >= self.max_topic_levels:
+            raise InvalidTopic(
+                "topic-levels", f"a topic name has more than {self.max_topic_levels} levels"
+            )
         local = []
         granted: dict[Session, int] = {}
         for subscription in self._tree.match(topic):
@@ -135,9 +143,10 @@ class Router:
             [session for session, qos in granted.items() if qos == 0],
             [session for session, qos in granted.items() if qos > 0],
         )
-        if len(self.routes) >= MAX_ROUTES:
-            self.routes.clear()
-        self.routes[topic_bytes] = route
+        if len(topic_bytes) <= MAX_KEPT_TOPIC_BYTES:
+            if len(self.routes) >= MAX_ROUTES:
+                self.routes.clear()
+            self.routes[topic_bytes] = route
         return route
 
     def publish(self, message: Message) -> None:

@@ -16,6 +16,9 @@ from gateway.metrics import Counter, Metrics
 
 __all__ = ["Outlet", "Session", "SessionCounters"]
 
+# What a queued message costs beside its bytes: three small objects and a place in the queue.
+QUEUED_OVERHEAD_BYTES = 128
+
 
 @final
 class Outlet:
@@ -156,7 +159,7 @@ class Session:
             return
         while queue and free and outlet.writable:
             head, payload = queue.popleft()
-            self._queued_bytes -= len(head) + len(payload)
+            self._queued_bytes -= len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
             identifier = free.popleft()
             self.in_flight.add(identifier)
             if not outlet.out:
@@ -165,7 +168,7 @@ class Session:
             self._counters.delivered.value += 1
 
     def _enqueue(self, head: bytes, payload: bytes) -> None:
-        size = len(head) + len(payload)
+        size = len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
         limit = self._settings.max_queued_bytes
         if self._queued_bytes + size > limit:
             if self._settings.overflow == "drop_new" or size > limit:
@@ -173,7 +176,7 @@ class Session:
                 return
             while self._queue and self._queued_bytes + size > limit:
                 old_head, old_payload = self._queue.popleft()
-                self._queued_bytes -= len(old_head) + len(old_payload)
+                self._queued_bytes -= len(old_head) + len(old_payload) + QUEUED_OVERHEAD_BYTES
                 self._drop()
         self._queue.append((head, payload))
         self._queued_bytes += size

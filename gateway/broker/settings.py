@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
-__all__ = ["ListenerSettings", "MqttSettings", "is_loopback", "split_bind"]
+from gateway.address import Address
+
+__all__ = ["ListenerSettings", "MqttSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,19 @@ class ListenerSettings:
         },
     )
 
+    @property
+    def address(self) -> Address:
+        """Where to listen.
+
+        Raises:
+            ValueError: `bind` is no address; `problems` says so first.
+        """
+        return Address.parse(self.bind)
+
     def problems(self) -> list[str]:
         """Return what cannot be used in these settings, a sentence each."""
         try:
-            host, _ = split_bind(self.bind)
+            address = self.address
         except ValueError as error:
             return [f"mqtt.listeners: {error}"]
         if not self.anonymous:
@@ -114,32 +124,9 @@ class ListenerSettings:
                 f"mqtt.listeners: {self.bind} lets nobody in: certificates and passwords are not "
                 "there yet; set anonymous = true on a loopback address"
             ]
-        if not is_loopback(host):
+        if not address.is_loopback:
             return [
                 f"mqtt.listeners: {self.bind} is plain and anonymous, so it may only listen on "
                 "loopback; use 127.0.0.1 or [::1]"
             ]
         return []
-
-
-def split_bind(bind: str) -> tuple[str, int]:
-    """Split `host:port` or `[v6]:port`.
-
-    Raises:
-        ValueError: It is not of this form.
-    """
-    host, colon, port = bind.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f'"{bind}" is not an address and a port; write e.g. "127.0.0.1:1883"')
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach what listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

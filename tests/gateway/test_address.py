@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.http.settings import Address
+from gateway.address import Address
 
 
 @pytest.mark.parametrize(

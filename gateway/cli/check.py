@@ -1,0 +1,186 @@
+"""`weir check`: judge the settings and the rule files without running anything.
+
+Owns what a person reads about them; the settings' and the rules' own packages do the judging.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.cli.location import add_config_option, find_config
+from gateway.cli.output import sentence, style, wants_colour
+from gateway.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.cli.commands import Commands
+    from gateway.config import Settings
+
+__all__ = ["Verdict", "add_parser", "judge", "run"]
+
+_EXIT_WRONG = 2
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        file: The settings file.
+        settings: The settings; None where they cannot be used.
+        rules: How many rules can run.
+        problems: What must be corrected, a sentence each.
+        warnings: What can hardly be meant, a sentence each.
+        lines_to_add: TOML lines that would declare what rules name and the settings do not.
+    """
+
+    file: Path
+    settings: Settings | None = None
+    rules: int = 0
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    lines_to_add: list[str] = field(default_factory=list)
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "check",
+        help="judge the settings and the rules",
+        description="Judge the settings file and the rule files, and run nothing. Exit code 2 if "
+        "anything must be corrected; warnings alone leave it at 0.",
+        allow_abbrev=False,
+    )
+    add_config_option(parser)
+    parser.add_argument(
+        "--print",
+        action="store_true",
+        dest="print_settings",
+        help="print every setting that holds, and the line that it comes from",
+    )
+    parser.add_argument("--json", action="store_true", help="print the verdict as a JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge and print; return the exit code.
+
+    Raises:
+        SettingsError: There is no settings file to judge.
+    """
+    verdict = judge(find_config(options))
+    if options.json:
+        _print_json(verdict, with_settings=options.print_settings)
+    else:
+        _print_text(verdict, with_settings=options.print_settings)
+    return _EXIT_WRONG if verdict.problems else 0
+
+
+def judge(file: Path) -> Verdict:
+    """Return what is to be said about a settings file and the rules it names."""
+    from gateway.config import load
+
+    verdict = Verdict(file)
+    try:
+        settings = verdict.settings = load(file)
+    except SettingsError as error:
+        verdict.problems = [sentence(problem) for problem in error.problems]
+        return verdict
+    data_dir = settings.gateway.data_dir
+    if data_dir.exists() and not data_dir.is_dir():
+        verdict.problems.append(
+            f"{file}: gateway.data_dir is {data_dir}, which is no folder; name another."
+        )
+    _judge_rules(settings, verdict)
+    if not settings.listeners and settings.aws is None and not settings.devices:
+        verdict.warnings.append(
+            f"{file}: nothing can reach this gateway; add a section [[mqtt.listeners]] or [aws]."
+        )
+    return verdict
+
+
+def _judge_rules(settings: Settings, verdict: Verdict) -> None:
+    from gateway.engine import load_rules
+    from rules import SqsAction
+
+    loaded = load_rules(settings.rules.dir)
+    verdict.rules = len(loaded.rules)
+    for found in loaded.problems:
+        for problem in found.problems:
+            verdict.problems.append(sentence(f"{found.file}: {problem}"))
+    declared = {queue.name for queue in settings.queues}
+    for file, document in loaded.rules:
+        for warning in document.warnings:
+            verdict.warnings.append(sentence(f"{file}: {warning}"))
+        actions = [*document.actions, document.error_action]
+        for action in actions:
+            if not isinstance(action, SqsAction) or action.queue_url.constant is None:
+                continue
+            name = action.queue_url.constant.rpartition("/")[2]
+            if name in declared:
+                continue
+            declared.add(name)  # once is enough
+            verdict.warnings.append(
+                f'{file}: the rule {document.name} sends to the queue "{name}", which the settings '
+                "do not declare; create it by the API, or add the lines below to the settings."
+            )
+            verdict.lines_to_add += ["[[sqs.queues]]", f"name = {json.dumps(name)}"]
+
+
+def _print_json(verdict: Verdict, *, with_settings: bool) -> None:
+    from gateway.config import effective
+
+    document: dict[str, object] = {
+        "file": str(verdict.file),
+        "ok": not verdict.problems,
+        "rules": verdict.rules,
+        "problems": verdict.problems,
+        "warnings": verdict.warnings,
+        "lines_to_add": verdict.lines_to_add,
+    }
+    if with_settings and verdict.settings is not None:
+        document["settings"] = [
+            {"place": setting.place, "value": setting.value, "line": setting.line}
+            for setting in effective(verdict.settings)
+        ]
+    print(json.dumps(document, ensure_ascii=False))
+
+
+def _print_text(verdict: Verdict, *, with_settings: bool) -> None:
+    colour = wants_colour(sys.stdout)
+    if with_settings and verdict.settings is not None:
+        _print_settings(verdict.settings, colour=colour)
+    for problem in verdict.problems:
+        print(f"{style('problem', 'bad', colour=colour)}  {problem}")
+    for warning in verdict.warnings:
+        print(f"{style('warning', 'bold', colour=colour)}  {warning}")
+    if verdict.lines_to_add:
+        print("\nThe lines to add:\n")
+        for line in verdict.lines_to_add:
+            print(f"    {line}")
+        print()
+    if verdict.problems:
+        print(f"{verdict.file}: {_count(len(verdict.problems), 'problem')} to correct.")
+    else:
+        print(f"{verdict.file}: good, with {_count(verdict.rules, 'rule')}.")
+
+
+def _print_settings(settings: Settings, *, colour: bool) -> None:
+    from gateway.config import effective
+
+    held = effective(settings)
+    widths = max(len(setting.place) for setting in held), max(len(s.value) for s in held)
+    for setting in held:
+        origin = "default" if setting.line is None else f"{settings.source}:{setting.line}"
+        line = f"{setting.place:<{widths[0]}}  {setting.value or '(none)':<{widths[1]}}"
+        print(f"{line}  {style(origin, 'dim', colour=colour)}")
+    print()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,294 @@
+"""The control socket's server: a table of endpoints, JSON in and JSON out.
+
+Owns `data_dir/control.sock`, who may open it, and the errors' form. What the answers are made of is
+given by the composition root. Every error is `{"error": {"code", "message", "hint"}}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import grp
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final, cast, final
+from urllib.parse import parse_qs
+
+import orjson
+
+from gateway.broker import Router
+from gateway.control.tail import Latest, Tail
+from gateway.errors import GatewayError, StoreError, StoreFull
+from gateway.http.message import Refusal, Request, Response, StreamingResponse
+from gateway.http.server import HttpServer
+from gateway.http.settings import HttpLimits
+from gateway.message import Message, Publisher
+from gateway.metrics import Metrics
+from gateway.mqtt.errors import InvalidTopic
+from gateway.mqtt.topics import check_topic_filter
+from gateway.store import Store
+
+__all__ = ["ControlServer"]
+
+_log = logging.getLogger(__name__)
+
+GROUP: Final = "weir"
+
+# A publish of a whole MQTT packet in base64 fits, with room for its topic.
+_LIMITS: Final = HttpLimits(
+    max_body_bytes=2 * 1024 * 1024, max_held_bytes=8 * 1024 * 1024, max_connections=64
+)
+MAX_PAYLOAD_BYTES: Final = 1024 * 1024
+MAX_TAILS: Final = 16
+
+_CLOSE_S: Final = 1.0
+
+_JSON: Final = (("Content-Type", "application/json"),)
+_NDJSON: Final = (("Content-Type", "application/x-ndjson"),)
+
+_PUBLISHER: Final = Publisher("control")
+
+Endpoint = Callable[[Request], Awaitable[Response | StreamingResponse]]
+
+
+class _Refused(GatewayError):  # noqa: N818 - reads as a sentence where it is raised
+    """The request cannot be answered as it stands."""
+
+    def __init__(self, status: int, reason: str, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.reason = reason
+
+
+@final
+class ControlServer:
+    """Serves administrators of this machine.
+
+    Args:
+        path: Where the socket goes; whoever calls `start` holds the data directory's lock.
+        router: Where a person's messages go, and live views come from.
+        store: What a durable publish waits for.
+        metrics: Where requests are counted.
+        status: Gives the status document; its values may be dataclasses.
+        env: Gives the variables that point AWS clients here; None where there is no AWS endpoint.
+        monotonic_s: The clock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        router: Router,
+        store: Store,
+        metrics: Metrics,
+        status: Callable[[], Mapping[str, object]],
+        env: Callable[[], Mapping[str, str]] | None = None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = path
+        self._router = router
+        self._store = store
+        self._status = status
+        self._env = env
+        self._latest = Latest(router, monotonic_s)
+        self._tails: set[Tail] = set()
+        self._endpoints: dict[str, tuple[str, Endpoint]] = {
+            "/v1/status": ("GET", self._get_status),
+            "/v1/publish": ("POST", self._post_publish),
+            "/v1/tail": ("GET", self._get_tail),
+            "/v1/env": ("GET", self._get_env),
+        }
+        self._server = HttpServer(
+            self._answer, _LIMITS, metrics=metrics, name="control", refuse=_refuse
+        )
+        metrics.gauge("control.tails", lambda: len(self._tails))
+
+    async def start(self) -> None:
+        """Listen: mode 0660 for the group `weir` where this process may give it, 0600 otherwise.
+
+        Raises:
+            SettingsError: The path cannot be a socket.
+        """
+        group = _group()
+        if group is None:
+            _log.info(
+                "the control socket is for this user only: no group %s to share it with", GROUP
+            )
+        await self._server.listen_unix(
+            self._path, mode=0o600 if group is None else 0o660, group=group
+        )
+
+    async def stop(self) -> None:
+        """End live views, answer what is under way, and remove the socket."""
+        await self._server.close(_CLOSE_S)
+        self._latest.close()
+        for tail in list(self._tails):
+            tail.close()
+
+    # --- requests --------------------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> Response | StreamingResponse:
+        try:
+            method, endpoint = self._endpoints.get(request.path, ("", None))
+            if endpoint is None:
+                raise _Refused(
+                    404,
+                    "no-such-endpoint",
+                    f"there is nothing at {request.path}",
+                    f"there are {', '.join(self._endpoints)}; the command may be newer than the "
+                    "gateway",
+                )
+            if request.method != method:
+                raise _Refused(
+                    405, "method", f"{request.path} is not for {request.method}", f"use {method}"
+                )
+            return await endpoint(request)
+        except _Refused as error:
+            return _error(error.status, error.reason, str(error), error.hint)
+        except InvalidTopic as error:
+            return _error(400, error.cause, str(error), "Correct the topic.")
+        except StoreError as error:
+            return _error(503, error.code, str(error), error.hint)
+
+    async def _get_status(self, request: Request) -> Response:
+        document = dict(self._status())
+        if "recent" in _query(request, {"recent"}):
+            document["recent"] = self._latest.look()
+        return _json(document)
+
+    async def _post_publish(self, request: Request) -> Response:
+        message = _message(request.body)
+        if self._store.congested:
+            raise StoreFull("too much waits to be written just now", hint="Publish it again.")
+        joined_before = self._store.joined
+        self._router.publish(message)
+        durable = self._store.joined != joined_before
+        if durable:
+            await self._commit()
+        return _json({"durable": durable})
+
+    async def _get_tail(self, request: Request) -> StreamingResponse:
+        topic_filter = _query(request, {"filter"}).get("filter", "#")
+        if len(self._tails) >= MAX_TAILS:
+            raise _Refused(
+                503,
+                "too-many-tails",
+                f"{MAX_TAILS} live views are open already",
+                "Close one of them.",
+            )
+        check_topic_filter(topic_filter)
+        return StreamingResponse(200, self._follow(topic_filter), _NDJSON)
+
+    async def _follow(self, topic_filter: str) -> AsyncIterator[bytes]:
+        # Subscribed here and not before: a stream that never starts is never cleaned up either.
+        tail = Tail(self._router, topic_filter)
+        self._tails.add(tail)
+        try:
+            async for lines in tail.lines():
+                yield lines
+        finally:
+            tail.close()
+            self._tails.discard(tail)
+
+    async def _get_env(self, request: Request) -> Response:
+        if self._env is None:
+            raise _Refused(
+                404,
+                "no-aws-endpoint",
+                "this gateway has no AWS endpoint",
+                "Add a section [aws] to its settings, and restart it.",
+            )
+        return _json(dict(self._env()))
+
+    async def _commit(self) -> None:
+        """Wait until the open batch is on disk.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def receipt(error: StoreError | None) -> None:
+            if committed.done():  # the caller hung up meanwhile
+                return
+            if error is None:
+                committed.set_result(None)
+            else:
+                committed.set_exception(error)
+
+        self._store.on_commit(receipt)
+        await committed
+
+
+def _group() -> str | None:
+    """Return the administrators' group, if this process may give a file to it."""
+    try:
+        group_id = grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        return None
+    may_give = os.geteuid() == 0 or group_id in (os.getegid(), *os.getgroups())
+    return GROUP if may_give else None
+
+
+def _query(request: Request, known: set[str]) -> dict[str, str]:
+    fields = parse_qs(request.query_string, keep_blank_values=True, max_num_fields=16)
+    for name, values in fields.items():
+        if name not in known:
+            raise _Refused(
+                400,
+                "no-such-parameter",
+                f"{request.path} takes no parameter {name!r}",
+                f"It takes {', '.join(sorted(known))}.",
+            )
+        if len(values) > 1:
+            raise _Refused(400, "parameter-twice", f"{name} comes twice", "Give it once.")
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _message(body: bytes) -> Message:
+    def refused(message: str, hint: str) -> _Refused:
+        return _Refused(400, "bad-publish", message, hint)
+
+    form = 'Send {"topic": text, "payload": text in base64, "qos": 0 or 1}.'
+    try:
+        document: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise refused(f"the body is no JSON: {error}", form) from None
+    if not isinstance(document, dict):
+        raise refused("the body is no JSON object", form)
+    fields = cast("dict[str, object]", document)
+    if unknown := fields.keys() - {"topic", "payload", "qos"}:
+        raise refused(f"the body has the unknown keys {', '.join(sorted(unknown))}", form)
+    topic, payload, qos = fields.get("topic"), fields.get("payload", ""), fields.get("qos", 1)
+    if not isinstance(topic, str):
+        raise refused("the topic is missing or no text", form)
+    if not isinstance(payload, str):
+        raise refused("the payload is no text", form)
+    if isinstance(qos, bool) or qos not in (0, 1):
+        raise refused(f"QoS {qos!r} is neither 0 nor 1", form)
+    try:
+        data = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        raise refused("the payload is not base64", form) from None
+    if len(data) > MAX_PAYLOAD_BYTES:
+        raise refused(
+            f"the payload has {len(data)} bytes", f"Send at most {MAX_PAYLOAD_BYTES} bytes."
+        )
+    return Message(topic, data, 1 if qos else 0, False, _PUBLISHER)
+
+
+def _json(document: Mapping[str, object]) -> Response:
+    return Response(200, orjson.dumps(document, default=str) + b"\n", _JSON)
+
+
+def _error(status: int, code: str, message: str, hint: str) -> Response:
+    body = {"error": {"code": code, "message": message, "hint": hint}}
+    return Response(status, orjson.dumps(body) + b"\n", _JSON)
+
+
+def _refuse(refusal: Refusal, request: Request) -> Response:
+    return _error(refusal.status, "refused", refusal.value, "")
