@@ -1,0 +1,291 @@
+"""The composition root: builds every part from the settings, starts them in order, stops them.
+
+Owns the order of things and nothing else: what a part does is the part's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from gateway import __version__
+from gateway.aws_api.endpoint import AwsEndpoint
+from gateway.aws_api.errors import SQS_QUERY_ERRORS
+from gateway.aws_api.model import load_model
+from gateway.aws_api.service import Service
+from gateway.aws_api.sqs import sqs_operations
+from gateway.aws_api.violations import SqsViolations
+from gateway.broker import Broker, Listener, MqttFront
+from gateway.clock import Clock, system_sources
+from gateway.config import Settings
+from gateway.control import ControlServer, DataDirLock
+from gateway.control.environment import client_environment
+from gateway.devices import DeviceSupervisor
+from gateway.engine import Engine, load_rules
+from gateway.errors import StoreError
+from gateway.identity.credentials import Credentials
+from gateway.message import Message, Publisher
+from gateway.metrics import Metrics
+from gateway.registry import Registry
+from gateway.services.sqs import SqsService
+from gateway.store import Store
+
+__all__ = ["Gateway", "run"]
+
+log = logging.getLogger(__name__)
+
+# The store's thread waits for the interpreter lock after every commit; the default of 5 ms would
+# be most of a commit's time beside a busy loop.
+SWITCH_INTERVAL_S = 0.0002
+
+# What requests under way get to finish when the gateway stops; all of stopping takes 10 s at most.
+STOP_REQUESTS_S = 3.0
+
+SWEEP_INTERVAL_S = 1.0
+
+
+class Gateway:
+    """All parts of one gateway, built and wired."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.clock = Clock(system_sources())
+        self._stack = AsyncExitStack()
+        self._started_s = self.clock.monotonic_s()
+        self._listeners: list[Listener] = []
+        self._aws_bind = ""
+        self._env: Callable[[], dict[str, str]] | None = None
+        self._devices_wait = False
+
+    async def start(self) -> None:
+        """Start every part; the listeners last, so that nothing arrives before it can be kept.
+
+        Raises:
+            GatewayError: A part cannot start.
+            OSError: An address cannot be had.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        data_dir = settings.gateway.data_dir
+        data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._stack.enter_context(DataDirLock(data_dir))
+        self.store = Store(data_dir / "weir.db", settings.store, self.clock, self.metrics)
+        self._stack.push_async_callback(self.store.close)
+        self.registry = await Registry.open(data_dir / "registry.json")
+        self.sqs = SqsService(
+            self.store,
+            self.registry,
+            self.clock,
+            self.metrics,
+            region=settings.gateway.region,
+            account=settings.gateway.account,
+        )
+        await self.sqs.start()
+        self._stack.push_async_callback(self.sqs.stop)
+        for queue in settings.queues:
+            await self.sqs.declare(queue)
+        self.broker = Broker(settings.mqtt, self.store, self.metrics)
+        self.store.after_room.append(self.broker.room_again)
+        self.engine = Engine(
+            self.broker.router,
+            queue=self.sqs.queue,
+            now_ms=self.clock.wall_ms,
+            account=settings.gateway.account,
+            metrics=self.metrics,
+        )
+        self.engine.apply(load_rules(settings.rules.dir))
+        await self._start_devices()
+        await self._start_aws()
+        await self._start_control()
+        await self._start_mqtt()
+
+    async def stop(self) -> None:
+        """Accept nothing more, commit what was taken, close everything, in reverse order."""
+        await self._stack.aclose()
+
+    # --- the parts -------------------------------------------------------------------------------
+
+    async def _start_devices(self) -> None:
+        self.devices = DeviceSupervisor(
+            self.settings.devices,
+            publish=self._publish_reading,
+            subscribe=self._subscribe_commands,
+            metrics=self.metrics,
+            monotonic_s=self.clock.monotonic_s,
+            randomness=random.Random(),  # noqa: S311 - jitter, not a secret
+        )
+        self.store.after_commit.append(self._resume_devices)
+        self.devices.start()
+        self._stack.push_async_callback(self.devices.stop)
+
+    async def _start_aws(self) -> None:
+        settings = self.settings.aws
+        if settings is None:
+            return
+        credentials = await asyncio.to_thread(Credentials.open, self.settings.gateway.data_dir)
+        endpoint = AwsEndpoint(
+            settings,
+            credentials,
+            [_sqs_service(self.sqs)],
+            region=self.settings.gateway.region,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        self._aws_bind = await endpoint.start()
+        self._stack.push_async_callback(endpoint.stop, STOP_REQUESTS_S)
+        self._env = partial(
+            client_environment,
+            self._aws_bind,
+            access_key_id=credentials.default.access_key_id,
+            secret_access_key=credentials.default.secret_access_key,
+            region=self.settings.gateway.region,
+        )
+
+    async def _start_control(self) -> None:
+        control = ControlServer(
+            self.settings.gateway.data_dir / "control.sock",
+            router=self.broker.router,
+            store=self.store,
+            metrics=self.metrics,
+            status=self.status,
+            env=self._env,
+        )
+        await control.start()
+        self._stack.push_async_callback(control.stop)
+
+    async def _start_mqtt(self) -> None:
+        front = MqttFront(self.broker)
+        for listener_settings in self.settings.listeners:
+            listener = Listener(front, listener_settings)
+            await listener.start()
+            self._listeners.append(listener)
+        sweeper = asyncio.create_task(self._sweep(), name="mqtt sweep")
+        self._stack.push_async_callback(self._stop_mqtt, sweeper)
+
+    async def _stop_mqtt(self, sweeper: asyncio.Task[None]) -> None:
+        for listener in self._listeners:
+            listener.stop()
+        sweeper.cancel()
+        try:
+            await self.store.flush()  # what was taken is committed, and its PUBACKs leave
+        except StoreError as error:
+            log.error("the last batch could not be written: %s", error)
+        self.broker.close()
+        await asyncio.sleep(0)  # one turn, in which the last bytes are written
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL_S)
+            self.broker.sweep(asyncio.get_running_loop().time())
+
+    # --- devices and the broker ------------------------------------------------------------------
+
+    def _publish_reading(self, topic: str, payload: bytes) -> bool:
+        """Route a device's reading; False where the gateway admits nothing just now."""
+        if self.store.congested:
+            self._devices_wait = True
+            return False
+        try:
+            self.broker.router.publish(Message(topic, payload, 1, False, _DEVICE))
+        except StoreError:
+            self._devices_wait = True
+            return False
+        return True
+
+    def _resume_devices(self) -> None:
+        if self._devices_wait and self.store.accepting and not self.store.congested:
+            self._devices_wait = False
+            self.devices.resume()
+
+    def _subscribe_commands(self, topic_filter: str, deliver: Callable[[str, bytes], None]) -> None:
+        self.broker.router.subscribe_local(
+            topic_filter, lambda message: deliver(message.topic, message.payload)
+        )
+
+    # --- for people ------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, object]:
+        """Return the status document of the control socket."""
+        store = self.store
+        return {
+            "name": self.settings.gateway.name,
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(self.clock.monotonic_s() - self._started_s, 1),
+            "ready": True,
+            "event_loop": type(asyncio.get_running_loop()).__module__.partition(".")[0],
+            "time": {"wall_ms": self.clock.wall_ms(), "wall_trusted": self.clock.wall_trusted},
+            "mqtt": {
+                "listeners": [listener.address for listener in self._listeners],
+                "connections": self.broker.connection_count,
+            },
+            "aws": {"bind": self._aws_bind},
+            "store": {
+                "commits": store.commits.value,
+                "rows": store.rows.value,
+                "live_bytes": store.live_bytes,
+                "max_bytes": self.settings.store.max_bytes,
+                "full": store.full_because,
+            },
+            "rules": self.engine.status(),
+            "queues": self.sqs.status(),
+            "devices": self.devices.status(),
+            "metrics": self.metrics.snapshot(),
+        }
+
+
+_DEVICE = Publisher("device")
+
+
+def _sqs_service(sqs: SqsService) -> Service:
+    return Service(
+        "sqs",
+        load_model("sqs"),
+        sqs_operations(sqs),
+        violations=SqsViolations(),
+        namespace="com.amazonaws.sqs",
+        query_errors=SQS_QUERY_ERRORS,
+    )
+
+
+async def run(settings: Settings, ready: Callable[[], None]) -> None:
+    """Run a gateway until SIGTERM or SIGINT.
+
+    Args:
+        settings: Checked settings.
+        ready: Called once every listener accepts.
+
+    Raises:
+        GatewayError: A part cannot start.
+        OSError: An address cannot be had.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(
+        signal.SIGHUP, lambda: log.warning("settings are read at start only: restart to apply them")
+    )
+    gateway = Gateway(settings)
+    await gateway.start()
+    try:
+        ready()
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await gateway.stop()
