@@ -14,6 +14,7 @@ fusermount3 fuse3
 mkfs.ext4 e2fsprogs
 losetup mount
 faketime faketime
+systemd-analyze systemd
 LIST
 }
 
