@@ -1,0 +1,225 @@
+"""`python -m benchmarks [--quick] [--json]`: every measurement of this release, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.bare_sqlite import insert_rate
+from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
+from benchmarks.processes import Mosquitto, cpu_ns, resident_bytes
+from benchmarks.sink import Sink
+from tests.rig.gateway_process import GatewayProcess
+
+PAYLOAD_BYTES = 256
+TOPIC = "bench/routing"
+DURABLE_TOPIC = "bench/readings/t"
+RULE = {
+    "ruleName": "readings",
+    "topicRulePayload": {
+        "sql": "SELECT * FROM 'bench/readings/#' WHERE celsius > 30",
+        "awsIotSqlVersion": "2016-03-23",
+        "actions": [{"sqs": {"queueUrl": "readings", "roleArn": "arn:aws:iam::1:role/x"}}],
+    },
+}
+
+
+def routing(qos: int, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
+    """1→1 routing beside Mosquitto, in turn; CPU per message as a ratio, round by round."""
+    ring = Ring(TOPIC, plain_payloads(PAYLOAD_BYTES), qos)
+    weir, mosquitto = GatewayProcess(folder / "routing", rules=[RULE]), Mosquitto(folder)
+    weir.start()
+    figures: dict[str, list[float]] = {"weir": [], "mosquitto": []}
+    rates: dict[str, list[float]] = {"weir": [], "mosquitto": []}
+    try:
+        peers = {"weir": (weir.mqtt_port, weir.pid), "mosquitto": (mosquitto.port, mosquitto.pid)}
+        for _ in range(rounds):
+            for name, (port, pid) in peers.items():
+                before = cpu_ns(pid)
+                result = run(
+                    port,
+                    ring=ring,
+                    topic=TOPIC,
+                    publishers=1,
+                    window=100,
+                    seconds=seconds,
+                    subscribe=True,
+                )
+                if result.received != result.sent:
+                    raise RuntimeError(f"{name}: {result.sent} sent, {result.received} received")
+                figures[name].append((cpu_ns(pid) - before) / 1000 / result.sent)
+                rates[name].append(result.per_second)
+    finally:
+        weir.stop()
+        mosquitto.stop()
+    pairs = zip(figures["weir"], figures["mosquitto"], strict=True)
+    return {
+        "weir_cpu_us": statistics.median(figures["weir"]),
+        "mosquitto_cpu_us": statistics.median(figures["mosquitto"]),
+        "ratio": statistics.median(ours / theirs for ours, theirs in pairs),
+        "weir_per_s": statistics.median(rates["weir"]),
+        "mosquitto_per_s": statistics.median(rates["mosquitto"]),
+    }
+
+
+def durable(rounds: int, seconds: float, folder: Path) -> dict[str, object]:
+    """publish → rule → queue at QoS 1, on disk, beside bare SQLite inserting the same rows."""
+    payloads = reading_payloads(PAYLOAD_BYTES, celsius=31.25)
+    ring = Ring(DURABLE_TOPIC, payloads, 1)
+    ratios, rates, floors, cpus, busy = [], [], [], [], []
+    for number in range(rounds):
+        home = folder / f"durable-{number}"
+        home.mkdir()
+        floors.append(insert_rate(home, payloads[0], seconds))
+        weir = GatewayProcess(home, rules=[RULE])
+        weir.start()
+        try:
+            pid = weir.pid
+            before = cpu_ns(pid)
+            result = run(
+                weir.mqtt_port,
+                ring=ring,
+                topic=DURABLE_TOPIC,
+                publishers=4,
+                window=100,
+                seconds=seconds,
+                subscribe=False,
+            )
+            cpus.append((cpu_ns(pid) - before) / 1000 / result.sent)
+            waiting = weir.status()["queues"][0]["visible"]
+            if waiting != result.sent:
+                raise RuntimeError(f"{result.sent} acknowledged, {waiting} in the queue")
+        finally:
+            weir.stop()
+        rates.append(result.per_second)
+        ratios.append(result.per_second / floors[-1])
+        busy.append(result.busy)
+        shutil.rmtree(home)
+    return {
+        "weir_per_s": statistics.median(rates),
+        "sqlite_per_s": statistics.median(floors),
+        "ratio": statistics.median(ratios),
+        "weir_cpu_us": statistics.median(cpus),
+        "generator_busy": statistics.median(busy),
+    }
+
+
+def generator_alone(seconds: float) -> dict[str, float]:
+    """What the generator can do against something that only counts: no broker in between."""
+    found = {}
+    for qos in (0, 1):
+        ring = Ring(TOPIC, plain_payloads(PAYLOAD_BYTES), qos)
+        with Sink(ring) as sink:
+            result = run(
+                sink.port,
+                ring=ring,
+                topic=TOPIC,
+                publishers=1,
+                window=100,
+                seconds=seconds,
+                subscribe=False,
+            )
+        found[f"qos{qos}_per_s"] = result.per_second
+        found[f"qos{qos}_cpu_us"] = result.busy * result.seconds * 1e6 / result.sent
+    return found
+
+
+def at_rest(rounds: int, folder: Path) -> dict[str, object]:
+    """Start-up time to `weir: ready`, and resident memory when idle with every listener on."""
+    times, memory = [], []
+    weir = GatewayProcess(folder / "at-rest", rules=[RULE])
+    for _ in range(rounds):
+        began = time.perf_counter()
+        weir.start()
+        times.append(time.perf_counter() - began)
+        time.sleep(0.5)
+        memory.append(resident_bytes(weir.pid) / 1e6)
+        weir.stop()
+    return {"ready_s": statistics.median(times[1:]), "idle_rss_mb": statistics.median(memory)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter runs, rougher figures")
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    options = parser.parse_args()
+    rounds, seconds = (1, 1.0) if options.quick else (5, 3.0)
+    folder = Path(tempfile.mkdtemp(prefix="weir-bench-", dir=Path.cwd()))
+    try:
+        figures = {
+            "qos0": routing(0, rounds, seconds, folder),
+            "qos1": routing(1, rounds, seconds, folder),
+            "durable": durable(rounds, seconds, folder),
+            "generator": generator_alone(seconds),
+            "at_rest": at_rest(rounds + 1, folder),
+        }
+    finally:
+        shutil.rmtree(folder)
+    print(json.dumps(figures, indent=2) if options.json else table(figures))
+    return 0
+
+
+def table(figures: dict[str, dict[str, object]]) -> str:
+    """Draw the figures as the Markdown table of docs/explanation/benchmarks.md."""
+    rows = [
+        ("what", "Weir", "beside it", "ratio", "floor"),
+        ("---", "---:", "---:", "---:", "---:"),
+    ]
+    for qos, floor in ((0, "≤ 0.5"), (1, "≤ 0.7")):
+        f = figures[f"qos{qos}"]
+        rows.append(
+            (
+                f"QoS {qos} 1→1, CPU per message",
+                f"{f['weir_cpu_us']:.2f} µs",
+                f"Mosquitto {f['mosquitto_cpu_us']:.2f} µs",
+                f"{f['ratio']:.2f}",
+                floor,
+            )
+        )
+        rows.append(
+            (
+                f"QoS {qos} 1→1, messages per second",
+                f"{f['weir_per_s']:,.0f}",
+                f"Mosquitto {f['mosquitto_per_s']:,.0f}",
+                f"{f['weir_per_s'] / f['mosquitto_per_s']:.1f}",  # type: ignore[operator]
+                "",
+            )
+        )
+    f = figures["durable"]
+    rows.append(
+        (
+            "publish → rule → queue, durable, per second",
+            f"{f['weir_per_s']:,.0f}",
+            f"bare SQLite {f['sqlite_per_s']:,.0f}",
+            f"{f['ratio']:.3f}",
+            "≥ 0.15 and ≥ 15,000/s",
+        )
+    )
+    rows.append(("the same, CPU per message", f"{f['weir_cpu_us']:.1f} µs", "", "", ""))
+    f = figures["generator"]
+    for qos in (0, 1):
+        measured = figures[f"qos{qos}"]["weir_per_s"]
+        alone = f[f"qos{qos}_per_s"]
+        rows.append(
+            (
+                f"generator alone, QoS {qos}, per second",
+                f"{alone:,.0f}",
+                f"measured through Weir {measured:,.0f}",
+                f"{alone / measured:.1f}",  # type: ignore[operator]
+                "≥ 3",
+            )
+        )
+    f = figures["at_rest"]
+    rows.append(("resident memory, idle", f"{f['idle_rss_mb']:.1f} MB", "", "", "< 80 MB"))
+    rows.append(("start to `weir: ready`", f"{f['ready_s']:.2f} s", "", "", "< 1 s"))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
