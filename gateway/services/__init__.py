@@ -1,0 +1,1 @@
+"""The local equivalents of AWS's services: engines without HTTP."""
