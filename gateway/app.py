@@ -17,11 +17,7 @@ from functools import partial
 
 from gateway import __version__
 from gateway.aws_api.endpoint import AwsEndpoint
-from gateway.aws_api.errors import SQS_QUERY_ERRORS
-from gateway.aws_api.model import load_model
-from gateway.aws_api.service import Service
-from gateway.aws_api.sqs import sqs_operations
-from gateway.aws_api.violations import SqsViolations
+from gateway.aws_api.sqs import sqs_service
 from gateway.broker import Broker, Listener, MqttFront
 from gateway.clock import Clock, system_sources
 from gateway.config import Settings
@@ -140,7 +136,7 @@ class Gateway:
         endpoint = AwsEndpoint(
             settings,
             credentials,
-            [_sqs_service(self.sqs)],
+            [sqs_service(self.sqs)],
             region=self.settings.gateway.region,
             clock=self.clock,
             metrics=self.metrics,
@@ -249,17 +245,6 @@ class Gateway:
 
 
 _DEVICE = Publisher("device")
-
-
-def _sqs_service(sqs: SqsService) -> Service:
-    return Service(
-        "sqs",
-        load_model("sqs"),
-        sqs_operations(sqs),
-        violations=SqsViolations(),
-        namespace="com.amazonaws.sqs",
-        query_errors=SQS_QUERY_ERRORS,
-    )
 
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:

@@ -182,7 +182,7 @@ class Front:
     def _no_route(self, request: Request, target: str | None, request_id: str) -> Response:
         self._sender.value += 1
         if target is None and _speaks_query(request):
-            return _query_refusal(request_id)
+            return _query_refusal(request, request_id)
         said = f"{target[:128]!r} is no operation" if target else "The request has no X-Amz-Target"
         if request.method != "POST":
             said = f"Operations are called by POST, not {request.method[:16]}"
@@ -223,12 +223,19 @@ def _speaks_query(request: Request) -> bool:
     )
 
 
-def _query_refusal(request_id: str) -> Response:
+def _query_refusal(request: Request, request_id: str) -> Response:
     """Return the answer to a request in AWS's older Query protocol, in that protocol's words."""
-    said = escape(
-        "Weir does not speak the Query protocol yet. Use a client that calls SQS in JSON, as every "
-        "AWS SDK and the AWS CLI have done since the end of 2023."
-    )
+    # Signed for: Credential=<key>/<date>/<region>/<service>/aws4_request
+    signed_for = (request.headers.get("Authorization") or "").partition("Credential=")[2]
+    scope = signed_for.partition(",")[0].split("/")
+    if len(scope) == 5 and scope[3] != "sqs":
+        text = f"Weir does not serve {scope[3][:64]!r}."
+    else:
+        text = (
+            "Weir does not speak the Query protocol yet. Use a client that calls SQS in JSON, as "
+            "every AWS SDK and the AWS CLI have done since the end of 2023."
+        )
+    said = escape(text)
     body = (
         '<?xml version="1.0"?>'
         '<ErrorResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><Error>'

@@ -472,3 +472,17 @@ def test_a_handler_for_an_operation_that_the_model_lacks_is_refused_at_start() -
             violations=SqsViolations(),
             namespace="com.amazonaws.sqs",
         )
+
+
+def test_a_query_for_another_service_is_not_told_about_sqs() -> None:
+    request = post(
+        None,
+        b"Action=GetCallerIdentity",
+        Content_Type="application/x-www-form-urlencoded",
+        Authorization="AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/sts/aws4_request, "
+        "SignedHeaders=host, Signature=0",
+    )
+    response = ask(a_front(Toy()), request)
+    assert response.status == 400
+    assert b"Weir does not serve 'sts'" in response.body
+    assert b"Query protocol" not in response.body

@@ -1,0 +1,226 @@
+"""What SQS refuses: AWS's code, the code under the Query protocol, and the HTTP status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gateway.services.sqs import receive
+from tests.gateway.aws_api.sqs_serving import SqsServing
+
+QUEUE = "http://any.host/123456789012/errors"
+NONE = "http://any.host/123456789012/none"
+BODY = {"QueueUrl": QUEUE, "MessageBody": "x"}
+OLD = "AWS.SimpleQueueService."
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqsServing]:
+    with SqsServing(tmp_path_factory.mktemp("sqs")) as serving:
+        serving.client().create_queue(QueueName="errors", Attributes={"MaximumMessageSize": "2048"})
+        yield serving
+
+
+def entries(operation: str, *ids: str) -> dict[str, object]:
+    members = {"MessageBody": "x"} if operation == "SendMessageBatch" else {"ReceiptHandle": "x"}
+    return {"QueueUrl": QUEUE, "Entries": [{"Id": entry_id, **members} for entry_id in ids]}
+
+
+def attribute(data_type: str, **value: object) -> dict[str, object]:
+    return {**BODY, "MessageAttributes": {"a": {"DataType": data_type, **value}}}
+
+
+ELEVEN = [f"e{n}" for n in range(11)]
+LARGE = {
+    "QueueUrl": QUEUE,
+    "Entries": [{"Id": f"e{n}", "MessageBody": "x" * 300_000} for n in range(4)],
+}
+INVALID = ("InvalidParameterValueException", "InvalidParameterValue", 400)
+MISSING = ("MissingRequiredParameterException", "MissingParameter", 400)
+NO_QUEUE = ("QueueDoesNotExist", OLD + "NonExistentQueue", 400)
+NOT_YET = ("UnsupportedOperation", OLD + "UnsupportedOperation", 400)
+NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "expected"),
+    [
+        # queues
+        ("GetQueueUrl", {"QueueName": "none"}, NO_QUEUE),
+        ("DeleteQueue", {"QueueUrl": NONE}, NO_QUEUE),
+        ("GetQueueAttributes", {"QueueUrl": NONE, "AttributeNames": ["All"]}, NO_QUEUE),
+        ("SendMessage", {"QueueUrl": NONE, "MessageBody": "x"}, NO_QUEUE),
+        ("ReceiveMessage", {"QueueUrl": NONE}, NO_QUEUE),
+        ("DeleteMessage", {"QueueUrl": NONE, "ReceiptHandle": "x"}, NO_QUEUE),
+        (
+            "SendMessage",
+            {"QueueUrl": "/", "MessageBody": "x"},
+            ("InvalidAddress", "InvalidAddress", 404),
+        ),
+        ("SendMessage", {"MessageBody": "x"}, MISSING),
+        ("CreateQueue", {}, MISSING),
+        ("CreateQueue", {"QueueName": "not a name"}, INVALID),
+        ("CreateQueue", {"QueueName": "orders.fifo", "Attributes": {"FifoQueue": "true"}}, INVALID),
+        ("CreateQueue", {"QueueName": "x", "Attributes": {"FifoQueue": "true"}}, NOT_YET),
+        ("CreateQueue", {"QueueName": "x", "Attributes": {"RedrivePolicy": "{}"}}, NOT_YET),
+        ("CreateQueue", {"QueueName": "x", "tags": {"a": "b"}}, NOT_YET),
+        (
+            "CreateQueue",
+            {"QueueName": "errors", "Attributes": {"MaximumMessageSize": "1024"}},
+            ("QueueNameExists", "QueueAlreadyExists", 400),
+        ),
+        (
+            "CreateQueue",
+            {"QueueName": "x", "Attributes": {"VisibilityTimeout": "43201"}},
+            ("InvalidAttributeValue", "InvalidAttributeValue", 400),
+        ),
+        (
+            "CreateQueue",
+            {"QueueName": "x", "Attributes": {"QueueArn": "a"}},
+            ("InvalidAttributeName", "InvalidAttributeName", 400),
+        ),
+        (
+            "GetQueueAttributes",
+            {"QueueUrl": QUEUE, "AttributeNames": ["Colour"]},
+            ("InvalidAttributeName", "InvalidAttributeName", 400),
+        ),
+        ("ListQueues", {"MaxResults": 0}, INVALID),
+        ("ListQueues", {"MaxResults": 1001}, INVALID),
+        ("ListQueues", {"MaxResults": 1, "NextToken": "ä"}, INVALID),
+        ("ListQueues", {"MaxResults": 1, "NextToken": "x"}, INVALID),
+        # sending
+        ("SendMessage", {**BODY, "MessageBody": ""}, MISSING),
+        ("SendMessage", {**BODY, "MessageBody": "x" * 2049}, INVALID),
+        ("SendMessage", {**BODY, "MessageBody": "\x00"}, ("InvalidMessageContents",) * 2 + (400,)),
+        ("SendMessage", {**BODY, "DelaySeconds": 901}, INVALID),
+        ("SendMessage", {**BODY, "DelaySeconds": -1}, INVALID),
+        ("SendMessage", {**BODY, "MessageGroupId": "g"}, NOT_YET),
+        ("SendMessage", {**BODY, "MessageDeduplicationId": "d"}, INVALID),
+        ("SendMessage", attribute("Text", StringValue="x"), INVALID),
+        ("SendMessage", attribute("String", StringValue=""), INVALID),
+        ("SendMessage", attribute("String", BinaryValue=b"x"), INVALID),
+        ("SendMessage", attribute("Binary", BinaryValue=b"x", StringValue="x"), INVALID),
+        ("SendMessage", attribute("Number", StringValue="ten"), INVALID),
+        ("SendMessage", attribute("String", StringListValues=["x"]), NOT_YET),
+        ("SendMessage", {**attribute("String", StringValue="x" * 2042)}, INVALID),
+        # receiving
+        ("ReceiveMessage", {"QueueUrl": QUEUE, "MaxNumberOfMessages": 0}, INVALID),
+        ("ReceiveMessage", {"QueueUrl": QUEUE, "MaxNumberOfMessages": 11}, INVALID),
+        ("ReceiveMessage", {"QueueUrl": QUEUE, "WaitTimeSeconds": 21}, INVALID),
+        ("ReceiveMessage", {"QueueUrl": QUEUE, "VisibilityTimeout": 43_201}, INVALID),
+        ("ReceiveMessage", {"QueueUrl": QUEUE, "ReceiveRequestAttemptId": "x"}, INVALID),
+        ("DeleteMessage", {"QueueUrl": QUEUE, "ReceiptHandle": "x"}, NO_HANDLE),
+        (
+            "ChangeMessageVisibility",
+            {"QueueUrl": QUEUE, "ReceiptHandle": "x", "VisibilityTimeout": 1},
+            NO_HANDLE,
+        ),
+        (
+            "ChangeMessageVisibility",
+            {"QueueUrl": QUEUE, "ReceiptHandle": "x", "VisibilityTimeout": 43_201},
+            INVALID,
+        ),
+        # batches
+        *(
+            (operation, entries(operation, *ids), (code, OLD + code, 400))
+            for operation in (
+                "SendMessageBatch",
+                "DeleteMessageBatch",
+                "ChangeMessageVisibilityBatch",
+            )
+            for ids, code in [
+                ([], "EmptyBatchRequest"),
+                (ELEVEN, "TooManyEntriesInBatchRequest"),
+                (["a", "a"], "BatchEntryIdsNotDistinct"),
+                (["a b"], "InvalidBatchEntryId"),
+            ]
+        ),
+        ("SendMessageBatch", LARGE, ("BatchRequestTooLong", OLD + "BatchRequestTooLong", 400)),
+        # what is not there yet
+        ("PurgeQueue", {"QueueUrl": QUEUE}, NOT_YET),
+        ("SetQueueAttributes", {"QueueUrl": QUEUE, "Attributes": {}}, NOT_YET),
+        ("TagQueue", {"QueueUrl": QUEUE, "Tags": {}}, NOT_YET),
+        ("ListQueueTags", {"QueueUrl": QUEUE}, NOT_YET),
+        ("StartMessageMoveTask", {"SourceArn": "arn:aws:sqs:us-east-1:0:errors"}, NOT_YET),
+    ],
+)
+def test_refusals(
+    serving: SqsServing, operation: str, parameters: dict[str, Any], expected: tuple[str, str, int]
+) -> None:
+    assert _refusal(serving, operation, parameters) == expected
+    assert serving.call(serving.service.find(QUEUE).depths).visible == 0, "something was kept"
+    assert serving.service.names() == ["errors"]
+
+
+def test_messages_that_are_not_in_flight(serving: SqsServing) -> None:
+    sqs = serving.client()
+    url = sqs.create_queue(QueueName="flight")["QueueUrl"]
+    try:
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+        change = {
+            "QueueUrl": url,
+            "ReceiptHandle": message["ReceiptHandle"],
+            "VisibilityTimeout": 1,
+        }
+        assert _refusal(serving, "ChangeMessageVisibility", change) == (
+            "MessageNotInflight",
+            OLD + "MessageNotInflight",
+            400,
+        )
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        assert _refusal(serving, "ChangeMessageVisibility", change) == INVALID
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def test_too_many_in_flight(serving: SqsServing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receive, "MAX_IN_FLIGHT", 1)
+    sqs = serving.client()
+    url = sqs.create_queue(QueueName="flight")["QueueUrl"]
+    try:
+        for _ in range(2):
+            sqs.send_message(QueueUrl=url, MessageBody="x")
+        assert len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 1
+        expected = ("OverLimit", "OverLimit", 403)
+        assert _refusal(serving, "ReceiveMessage", {"QueueUrl": url}) == expected
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_full_store_is_unavailable_for_sends_and_not_for_receives(serving: SqsServing) -> None:
+    sqs = serving.client()
+    url = sqs.create_queue(QueueName="full")["QueueUrl"]
+    try:
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        space = serving.store._space
+        serving.call(setattr, space, "full_because", "a test says so")
+        send = {"QueueUrl": url, "MessageBody": "x"}
+        code, _, status = _refusal(serving, "SendMessage", send)
+        assert (code, status) == ("ServiceUnavailable", 503)
+        serving.call(setattr, space, "full_because", "a test says so")
+        (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        serving.call(setattr, space, "full_because", None)
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _refusal(
+    serving: SqsServing, operation: str, parameters: dict[str, Any]
+) -> tuple[str, str, int]:
+    """Return code, query code and status of a call that must be refused."""
+    with pytest.raises(ClientError) as raised:
+        serving.client()._make_api_call(operation, parameters)
+    response = raised.value.response
+    metadata = response["ResponseMetadata"]
+    query_code = metadata["HTTPHeaders"]["x-amzn-query-error"].partition(";")[0]
+    code = response["Error"].get("Code")
+    if "QueryErrorCode" in response["Error"]:
+        code = response["Error"]["QueryErrorCode"]  # botocore keeps the shape's name here
+    assert response["Error"]["Message"]
+    return code, query_code, metadata["HTTPStatusCode"]
