@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.errors import SchemaError
 
-__all__ = ["migrate", "open_database", "schema_versions"]
+__all__ = ["migrate", "open_database", "schema_versions", "unusable"]
 
 _MIGRATION = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
@@ -34,9 +34,12 @@ def open_database(
     """
     if not read_only:
         path.touch(mode=0o600)
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+    try:
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+    except sqlite3.DatabaseError as error:
+        raise unusable(path, error) from error
     try:
         # Takes effect on an empty file only, so it comes before anything is written.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -49,11 +52,16 @@ def open_database(
             connection.execute("PRAGMA query_only = ON")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise SchemaError(
-            f"{path} cannot be used as a database: {error}",
-            hint="Put a backup in its place, or move it away to start with an empty one.",
-        ) from error
+        raise unusable(path, error) from error
     return connection
+
+
+def unusable(path: Path, error: sqlite3.DatabaseError) -> SchemaError:
+    """Return the error that says that this file is damaged or no database, and what to do."""
+    return SchemaError(
+        f"{path} cannot be used as a database: {error}",
+        hint="Put a backup in its place, or move it away to start with an empty one.",
+    )
 
 
 def schema_versions() -> list[tuple[int, str]]:

@@ -33,22 +33,22 @@ def replace_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
         os.fsync(descriptor)
+        temporary.rename(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)
-    temporary.rename(path)
     sync_directory(path.parent)
 
 
 def preallocate(path: Path, size_bytes: int) -> None:
-    """Create `path` with `size_bytes` that the disk has really set aside.
+    """Create `path` with exactly `size_bytes` that the disk has really set aside.
 
     Raises:
         OSError: There is no room; nothing is left behind.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, size_bytes)
     except OSError:

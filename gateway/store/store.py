@@ -19,11 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
-from gateway.clock import Clock, ClockState
-from gateway.errors import StoreClosed, StoreError, StoreFailed, StoreFull
+from gateway.clock import Clock
+from gateway.errors import SchemaError, StoreClosed, StoreError, StoreFailed, StoreFull
 from gateway.metrics import Metrics
+from gateway.store.clock_row import load_clock, save_clock
 from gateway.store.committer import Committer
-from gateway.store.database import migrate, open_database
+from gateway.store.database import migrate, open_database, unusable
 from gateway.store.settings import StoreSettings
 from gateway.store.space import Space
 
@@ -37,12 +38,6 @@ Receipt = Callable[[StoreError | None], None]
 # How often a full store looks whether somebody else has made room on the disk.
 FULL_CHECK_S = 1.0
 
-_SAVE_CLOCK = (
-    "INSERT INTO clock VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-    " gateway_ms = excluded.gateway_ms, boot_ms = excluded.boot_ms, boot_id = excluded.boot_id,"
-    " wall_ms = excluded.wall_ms, wall_gateway_ms = excluded.wall_gateway_ms,"
-    " off_time_owed = excluded.off_time_owed"
-)
 _FATAL_TO_BATCH = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -126,10 +121,16 @@ class Store:
         self._settings = settings
         self._clock = clock
         self._writer = open_database(path, synchronous=settings.synchronous)
-        migrate(self._writer)
+        try:
+            migrate(self._writer)
+            clock.resume(load_clock(self._writer))
+            self.reader = open_database(path, synchronous=settings.synchronous, read_only=True)
+        except (SchemaError, sqlite3.DatabaseError) as error:
+            self._writer.close()
+            if isinstance(error, SchemaError):
+                raise
+            raise unusable(path, error) from error
         self._writer.execute(f"PRAGMA journal_size_limit = {2 * settings.checkpoint_bytes}")
-        self.reader = open_database(path, synchronous=settings.synchronous, read_only=True)
-        clock.resume(self._load_clock())
         (self._page_bytes,) = self._writer.execute("PRAGMA page_size").fetchone()
         self._space = Space(settings, path)
         self._space.prepare()
@@ -147,8 +148,10 @@ class Store:
         self._in_flight_bytes = 0
         self._busy = False  # the connection is the thread's
         self._scheduled = False
+        self._hurried = False
         self._closed = False
         self._begin_not_before_s = 0.0
+        self._begin_timer: asyncio.TimerHandle | None = None
         self._full_timer: asyncio.TimerHandle | None = None
         self._became_idle: asyncio.Future[None] | None = None
 
@@ -237,6 +240,11 @@ class Store:
         return self._space.full_because
 
     @property
+    def live_bytes(self) -> int:
+        """What the database holds, free pages not counted."""
+        return self._space.live_bytes
+
+    @property
     def congested(self) -> bool:
         """Whether so much waits for its commit that sources must pause (`after_commit` resumes)."""
         return self._gathered_bytes + self._in_flight_bytes >= self._settings.admission_bytes
@@ -264,14 +272,23 @@ class Store:
             return  # the end of what runs now looks for what has gathered
         self._scheduled = True
         wait_s = self._begin_not_before_s - self._loop.time()
-        if wait_s > 0 and not self._closed:
-            self._loop.call_later(wait_s, self._begin)
+        if wait_s > 0 and not self._hurried:
+            self._begin_timer = self._loop.call_later(wait_s, self._begin)
         else:
+            self._loop.call_soon(self._begin)
+
+    def _hurry(self) -> None:
+        """Begin the next batch without waiting for the commit interval."""
+        self._hurried = True
+        if self._begin_timer is not None:
+            self._begin_timer.cancel()
+            self._begin_timer = None
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         """Execute what has gathered and hand the commit to the thread."""
-        self._scheduled = False
+        self._scheduled = self._hurried = False
+        self._begin_timer = None
         if self._busy or self._in_flight is not None:
             return
         self._seal_rows()
@@ -291,11 +308,13 @@ class Store:
                     self.rows.value += len(step.rows)
                 else:
                     self._run_operation(connection, step)
-            pages = self._space.vacuum_pages()
-            if pages:
-                connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
-            self._save_clock(connection)
-        except sqlite3.Error as error:
+            for _ in range(self._space.vacuum_pages()):
+                # One page a statement: Python's sqlite3 takes a single step of a statement without
+                # columns, so that incremental_vacuum(64) would also give back one page only.
+                connection.execute("PRAGMA incremental_vacuum(1)")
+            save_clock(connection, self._clock.state())
+        except Exception as error:
+            # Whatever went wrong, the connection must not be left inside a transaction.
             self._fail(error)
             return
         self._busy = True
@@ -325,21 +344,34 @@ class Store:
         self._in_flight = None
         self._in_flight_bytes = 0
         self.commits.value += 1
+        self._tell(receipts, operations, None)
+
+    def _tell(
+        self,
+        receipts: list[Receipt],
+        operations: list[_Operation[Any]],
+        failure: StoreError | None,
+    ) -> None:
+        """Tell everyone what became of the batch; one who fails at it keeps nobody waiting."""
         for receipt in receipts:
-            receipt(None)
+            try:
+                receipt(failure)
+            except Exception:
+                log.exception("a receipt failed")
         for operation in operations:
-            operation.settle(None)
-        for hook in self.after_commit:
-            hook()
+            operation.settle(failure)
+        _call_each(self.after_commit, "after a commit")
 
     def _idle(self) -> None:
         """The connection is the loop's again: look at the sizes, go on with what has gathered."""
         self._busy = False
-        if self._became_idle is not None:
-            self._became_idle.set_result(None)
         self._assess()
-        if not self._closed and (self._gathered or self._space.vacuum_pages()):
-            self._schedule()
+        if self._gathered or (self._space.vacuum_pages() and not self._closed):
+            if not self._scheduled:
+                self._schedule()
+        elif self._became_idle is not None:
+            self._became_idle.set_result(None)
+            self._became_idle = None
 
     @property
     def _gathered(self) -> bool:
@@ -351,8 +383,7 @@ class Store:
         (free_pages,) = self._writer.execute("PRAGMA freelist_count").fetchone()
         if self._space.assess(pages, free_pages, self._page_bytes):
             if was_full:
-                for hook in self.after_room:
-                    hook()
+                _call_each(self.after_room, "after the store had room again")
         elif self._full_timer is None and not self._closed:
             self._full_timer = self._loop.call_later(FULL_CHECK_S, self._look_for_room)
 
@@ -367,7 +398,7 @@ class Store:
             if self._space.vacuum_pages():
                 self._schedule()
 
-    def _fail(self, error: sqlite3.Error) -> None:
+    def _fail(self, error: Exception) -> None:
         """Undo the batch and what gathered behind it, tell everyone, and get ready to go on."""
         self.failures.value += 1
         self._busy = True
@@ -385,76 +416,51 @@ class Store:
             failure = StoreFailed(f"the database refused the batch: {error}")
         operations, receipts = self._in_flight or ([], [])
         self._in_flight = None
-        self._seal_rows()
-        operations = operations + [s for s in self._steps if isinstance(s, _Operation)]
-        receipts = receipts + self._receipts
-        self._steps, self._receipts = [], []
-        self._gathered_bytes = self._in_flight_bytes = 0
+        self._in_flight_bytes = 0
         self._committer.recover(lambda: self._recovered(operations, receipts, failure))
 
     def _recovered(
         self, operations: list[_Operation[Any]], receipts: list[Receipt], failure: StoreError
     ) -> None:
-        # What gathered while the thread recovered built on the same lost state: it fails too.
+        # What gathered meanwhile built on the same lost state: it fails, too.
         self._seal_rows()
         operations = operations + [s for s in self._steps if isinstance(s, _Operation)]
         receipts = receipts + self._receipts
         self._steps, self._receipts = [], []
         self._gathered_bytes = 0
-        for hook in self.after_failure:
-            hook()
-        for receipt in receipts:
-            receipt(failure)
-        for operation in operations:
-            operation.settle(failure)
-        for hook in self.after_commit:
-            hook()
+        _call_each(self.after_failure, "after a failed batch")
+        self._tell(receipts, operations, failure)
         self._idle()
 
-    # --- the clock's row -------------------------------------------------------------------------
-
-    def _load_clock(self) -> ClockState | None:
-        row = self._writer.execute(
-            "SELECT gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, off_time_owed"
-            " FROM clock"
-        ).fetchone()
-        if row is None:
-            return None
-        gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, owed = row
-        return ClockState(gateway_ms, boot_ms, boot_id, wall_ms, wall_gateway_ms, bool(owed))
-
-    def _save_clock(self, connection: sqlite3.Connection) -> None:
-        state = self._clock.state()
-        connection.execute(
-            _SAVE_CLOCK,
-            (
-                state.gateway_ms,
-                state.boot_ms,
-                state.boot_id,
-                state.wall_ms,
-                state.wall_gateway_ms,
-                state.off_time_owed,
-            ),
-        )
+    # --- the end ---------------------------------------------------------------------------------
 
     async def flush(self) -> None:
-        """Wait until all that was added so far is on disk."""
-        await self.execute(lambda connection: None)
+        """Wait until all that was added so far is on disk, whatever the commit interval says."""
+        flushed = self.execute(lambda connection: None)
+        self._hurry()
+        await flushed
 
     async def close(self) -> None:
         """Commit what has gathered, then close; nothing more is taken from the first moment on."""
         if self._closed:
             return
-        try:
-            await self.flush()
-        except StoreError as error:
-            log.error("the last batch could not be written: %s", error)
         self._closed = True
-        if self._busy:
-            self._became_idle = self._loop.create_future()
-            await self._became_idle
+        self._became_idle = self._loop.create_future()
+        self._hurry()
+        if not (self._busy or self._scheduled):
+            self._begin()  # if only for the clock's row
+        await self._became_idle
         if self._full_timer is not None:
             self._full_timer.cancel()
         await asyncio.to_thread(self._committer.close)
         self.reader.close()
         self._writer.close()
+
+
+def _call_each(hooks: list[Callable[[], None]], when: str) -> None:
+    for hook in hooks:
+        try:
+            hook()
+        except Exception:
+            # One who fails must not keep the others, or the store, from going on.
+            log.exception("a hook %s failed", when)
