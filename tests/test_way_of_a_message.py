@@ -1,4 +1,4 @@
-"""The whole way of a message with real parts, from a sensor on a serial line to boto3 and the CLI."""
+"""The whole way of a message with real parts: a sensor on a serial line to boto3 and the CLI."""
 
 from __future__ import annotations
 

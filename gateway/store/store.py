@@ -17,80 +17,26 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar, final
+from typing import TypeVar
 
 from gateway.clock import Clock
 from gateway.errors import SchemaError, StoreClosed, StoreError, StoreFailed, StoreFull
 from gateway.metrics import Metrics
+from gateway.store.batch import Batch, Insert, Receipt
 from gateway.store.clock_row import load_clock, save_clock
 from gateway.store.committer import Committer
 from gateway.store.database import migrate, open_database, unusable
 from gateway.store.settings import StoreSettings
 from gateway.store.space import Space
 
-__all__ = ["Insert", "Receipt", "Store"]
+__all__ = ["Store"]
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Receipt = Callable[[StoreError | None], None]
 
 # How often a full store looks whether somebody else has made room on the disk.
 FULL_CHECK_S = 1.0
-
-_FATAL_TO_BATCH = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_NOMEM,
-}
-
-
-@final
-class Insert:
-    """One INSERT statement and the rows that wait for it in the open batch."""
-
-    __slots__ = ("rows", "sql")
-
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self.rows: list[tuple[object, ...]] = []
-
-
-@final
-class _Operation(Generic[Result]):
-    """A callable that runs inside the batch's transaction, and who waits for its result."""
-
-    __slots__ = ("error", "future", "result", "run")
-
-    def __init__(
-        self, run: Callable[[sqlite3.Connection], Result], future: asyncio.Future[Result]
-    ) -> None:
-        self.run = run
-        self.future = future
-        self.result: Result | None = None
-        self.error: Exception | None = None
-
-    def settle(self, failure: StoreError | None) -> None:
-        if self.future.done():  # the caller has gone
-            return
-        error = failure or self.error
-        if error is not None:
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type] # run() has set it
-
-
-@final
-class _Rows:
-    """Rows of one statement, in the order they were added."""
-
-    __slots__ = ("rows", "sql")
-
-    def __init__(self, sql: str, rows: list[tuple[object, ...]]) -> None:
-        self.sql = sql
-        self.rows = rows
 
 
 class Store:
@@ -140,12 +86,8 @@ class Store:
         self.after_commit: list[Callable[[], None]] = []
         self.after_failure: list[Callable[[], None]] = []
         self.after_room: list[Callable[[], None]] = []
-        self._steps: list[_Rows | _Operation[Any]] = []
-        self._dirty: list[Insert] = []
-        self._receipts: list[Receipt] = []
-        self._gathered_bytes = 0
-        self._in_flight: tuple[list[_Operation[Any]], list[Receipt]] | None = None
-        self._in_flight_bytes = 0
+        self._open = Batch()
+        self._in_flight: Batch | None = None
         self._busy = False  # the connection is the thread's
         self._scheduled = False
         self._hurried = False
@@ -162,7 +104,7 @@ class Store:
             "store.refused", "additions refused while the store was full"
         )
         metrics.gauge("store.live_bytes", lambda: self._space.live_bytes)
-        metrics.gauge("store.gathered_bytes", lambda: self._gathered_bytes + self._in_flight_bytes)
+        metrics.gauge("store.gathered_bytes", self._uncommitted_bytes)
         metrics.gauge("store.full", lambda: 0.0 if self._space.full_because is None else 1.0)
 
         self._loop = asyncio.get_running_loop()
@@ -187,12 +129,8 @@ class Store:
         """
         if self._space.full_because is not None or self._closed:
             self._refuse()
-        rows = insert.rows
-        if not rows:
-            self._dirty.append(insert)
-        rows.append(row)
+        self._open.add_row(insert, row, size_bytes)
         self.joined += 1
-        self._gathered_bytes += size_bytes
         if not self._scheduled:
             self._schedule()
 
@@ -214,18 +152,16 @@ class Store:
         """
         if self._closed or (adds_bytes and self._space.full_because is not None):
             self._refuse()
-        self._seal_rows()
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._steps.append(_Operation(operation, future))
+        self._open.add_operation(operation, future, adds_bytes)
         self.joined += 1
-        self._gathered_bytes += adds_bytes
         if not self._scheduled:
             self._schedule()
         return future
 
     def on_commit(self, receipt: Receipt) -> None:
         """Call `receipt(None)` once the open batch is on disk, or `receipt(error)` if it failed."""
-        self._receipts.append(receipt)
+        self._open.receipts.append(receipt)
         if not self._scheduled:
             self._schedule()
 
@@ -247,7 +183,11 @@ class Store:
     @property
     def congested(self) -> bool:
         """Whether so much waits for its commit that sources must pause (`after_commit` resumes)."""
-        return self._gathered_bytes + self._in_flight_bytes >= self._settings.admission_bytes
+        return self._uncommitted_bytes() >= self._settings.admission_bytes
+
+    def _uncommitted_bytes(self) -> int:
+        in_flight = self._in_flight
+        return self._open.size_bytes + (0 if in_flight is None else in_flight.size_bytes)
 
     # --- the batch -----------------------------------------------------------------------------
 
@@ -259,13 +199,6 @@ class Store:
             f"nothing new is taken: {self._space.full_because}",
             hint="Receive and delete messages, or give the gateway more room.",
         )
-
-    def _seal_rows(self) -> None:
-        """Fix the place of the rows added so far: what follows runs after them."""
-        for insert in self._dirty:
-            self._steps.append(_Rows(insert.sql, insert.rows))
-            insert.rows = []
-        self._dirty.clear()
 
     def _schedule(self) -> None:
         if self._busy or self._in_flight is not None:
@@ -291,23 +224,15 @@ class Store:
         self._begin_timer = None
         if self._busy or self._in_flight is not None:
             return
-        self._seal_rows()
-        steps, receipts = self._steps, self._receipts
-        self._steps, self._receipts = [], []
-        self._in_flight_bytes, self._gathered_bytes = self._gathered_bytes, 0
-        operations = [step for step in steps if isinstance(step, _Operation)]
-        self._in_flight = (operations, receipts)
+        batch, self._open = self._open, Batch()
+        batch.seal()
+        self._in_flight = batch
         self._begin_not_before_s = self._loop.time() + self._settings.commit_interval_ms / 1000
         self.batch += 1
         connection = self._writer
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for step in steps:
-                if isinstance(step, _Rows):
-                    connection.executemany(step.sql, step.rows)
-                    self.rows.value += len(step.rows)
-                else:
-                    self._run_operation(connection, step)
+            self.rows.value += batch.execute(connection)
             for _ in range(self._space.vacuum_pages()):
                 # One page a statement: Python's sqlite3 takes a single step of a statement without
                 # columns, so that incremental_vacuum(64) would also give back one page only.
@@ -320,62 +245,27 @@ class Store:
         self._busy = True
         self._committer.commit(self._committed, self._idle)
 
-    def _run_operation(self, connection: sqlite3.Connection, step: _Operation[Any]) -> None:
-        connection.execute("SAVEPOINT operation")
-        try:
-            step.result = step.run(connection)
-        except Exception as error:
-            if (
-                isinstance(error, sqlite3.Error)
-                and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FATAL_TO_BATCH
-            ):
-                raise
-            # Its own fault stays its own: the others of this batch go on.
-            step.error = error
-            connection.execute("ROLLBACK TO operation")
-        connection.execute("RELEASE operation")
-
     def _committed(self, error: sqlite3.Error | None) -> None:
         if error is not None:
             self._fail(error)
             return
-        assert self._in_flight is not None  # noqa: S101 - the thread reports what we gave it
-        operations, receipts = self._in_flight
+        batch = self._in_flight
+        assert batch is not None  # noqa: S101 - the thread reports what we gave it
         self._in_flight = None
-        self._in_flight_bytes = 0
         self.commits.value += 1
-        self._tell(receipts, operations, None)
-
-    def _tell(
-        self,
-        receipts: list[Receipt],
-        operations: list[_Operation[Any]],
-        failure: StoreError | None,
-    ) -> None:
-        """Tell everyone what became of the batch; one who fails at it keeps nobody waiting."""
-        for receipt in receipts:
-            try:
-                receipt(failure)
-            except Exception:
-                log.exception("a receipt failed")
-        for operation in operations:
-            operation.settle(failure)
+        batch.settle(None)
         _call_each(self.after_commit, "after a commit")
 
     def _idle(self) -> None:
         """The connection is the loop's again: look at the sizes, go on with what has gathered."""
         self._busy = False
         self._assess()
-        if self._gathered or (self._space.vacuum_pages() and not self._closed):
+        if self._open or (self._space.vacuum_pages() and not self._closed):
             if not self._scheduled:
                 self._schedule()
         elif self._became_idle is not None:
             self._became_idle.set_result(None)
             self._became_idle = None
-
-    @property
-    def _gathered(self) -> bool:
-        return bool(self._dirty or self._steps or self._receipts)
 
     def _assess(self) -> None:
         was_full = self._space.full_because is not None
@@ -414,22 +304,18 @@ class Store:
         else:
             log.error("a batch failed: %s", error)
             failure = StoreFailed(f"the database refused the batch: {error}")
-        operations, receipts = self._in_flight or ([], [])
-        self._in_flight = None
-        self._in_flight_bytes = 0
-        self._committer.recover(lambda: self._recovered(operations, receipts, failure))
+        failed, self._in_flight = self._in_flight, None
+        self._committer.recover(lambda: self._recovered(failed, failure))
 
-    def _recovered(
-        self, operations: list[_Operation[Any]], receipts: list[Receipt], failure: StoreError
-    ) -> None:
+    def _recovered(self, failed: Batch | None, failure: StoreError) -> None:
         # What gathered meanwhile built on the same lost state: it fails, too.
-        self._seal_rows()
-        operations = operations + [s for s in self._steps if isinstance(s, _Operation)]
-        receipts = receipts + self._receipts
-        self._steps, self._receipts = [], []
-        self._gathered_bytes = 0
+        behind, self._open = self._open, Batch()
+        behind.seal()
         _call_each(self.after_failure, "after a failed batch")
-        self._tell(receipts, operations, failure)
+        if failed is not None:
+            failed.settle(failure)
+        behind.settle(failure)
+        _call_each(self.after_commit, "after a failed batch")
         self._idle()
 
     # --- the end ---------------------------------------------------------------------------------
