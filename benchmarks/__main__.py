@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
+import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
 from benchmarks.processes import Mosquitto, cpu_ns, resident_bytes
@@ -20,20 +23,27 @@ from tests.rig.gateway_process import GatewayProcess
 PAYLOAD_BYTES = 256
 TOPIC = "bench/routing"
 DURABLE_TOPIC = "bench/readings/t"
-RULE = {
-    "ruleName": "readings",
-    "topicRulePayload": {
-        "sql": "SELECT * FROM 'bench/readings/#' WHERE celsius > 30",
-        "awsIotSqlVersion": "2016-03-23",
-        "actions": [{"sqs": {"queueUrl": "readings", "roleArn": "arn:aws:iam::1:role/x"}}],
-    },
-}
+FILTER_SQL = "SELECT * FROM 'bench/readings/#' WHERE celsius > 30"
+PROJECTION_SQL = (
+    "SELECT celsius, humidity, topic() AS topic, timestamp() AS ts, note "
+    "FROM 'bench/readings/#' WHERE celsius > 30"
+)
+
+
+def rule(sql: str) -> dict[str, object]:
+    """Return a rule document with one action, into the queue `readings`."""
+    action = {"sqs": {"queueUrl": "readings", "roleArn": "arn:aws:iam::123456789012:role/any"}}
+    payload = {"sql": sql, "awsIotSqlVersion": "2016-03-23", "actions": [action]}
+    return {"ruleName": "readings", "topicRulePayload": payload}
 
 
 def routing(qos: int, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
     """1→1 routing beside Mosquitto, in turn; CPU per message as a ratio, round by round."""
     ring = Ring(TOPIC, plain_payloads(PAYLOAD_BYTES), qos)
-    weir, mosquitto = GatewayProcess(folder / "routing", rules=[RULE]), Mosquitto(folder)
+    weir, mosquitto = (
+        GatewayProcess(folder / "routing", rules=[rule(FILTER_SQL)]),
+        Mosquitto(folder),
+    )
     weir.start()
     figures: dict[str, list[float]] = {"weir": [], "mosquitto": []}
     rates: dict[str, list[float]] = {"weir": [], "mosquitto": []}
@@ -68,16 +78,20 @@ def routing(qos: int, rounds: int, seconds: float, folder: Path) -> dict[str, ob
     }
 
 
-def durable(rounds: int, seconds: float, folder: Path) -> dict[str, object]:
+def durable(sql: str, rounds: int, seconds: float, folder: Path) -> dict[str, object]:
     """publish → rule → queue at QoS 1, on disk, beside bare SQLite inserting the same rows."""
     payloads = reading_payloads(PAYLOAD_BYTES, celsius=31.25)
     ring = Ring(DURABLE_TOPIC, payloads, 1)
+    body = rules.compile(sql, "2016-03-23").evaluate(
+        rules.Message(DURABLE_TOPIC, payloads[0]), rules.Environment(now_ms=lambda: 1793491200000)
+    )
+    assert body is not None, "the rule does not match the benchmark's readings"
     ratios, rates, floors, cpus, busy = [], [], [], [], []
     for number in range(rounds):
         home = folder / f"durable-{number}"
         home.mkdir()
-        floors.append(insert_rate(home, payloads[0], seconds))
-        weir = GatewayProcess(home, rules=[RULE])
+        floors.append(insert_rate(home, body, seconds))
+        weir = GatewayProcess(home, rules=[rule(sql)])
         weir.start()
         try:
             pid = weir.pid
@@ -92,11 +106,11 @@ def durable(rounds: int, seconds: float, folder: Path) -> dict[str, object]:
                 subscribe=False,
             )
             cpus.append((cpu_ns(pid) - before) / 1000 / result.sent)
-            waiting = weir.status()["queues"][0]["visible"]
-            if waiting != result.sent:
-                raise RuntimeError(f"{result.sent} acknowledged, {waiting} in the queue")
         finally:
             weir.stop()
+        kept = count_messages(weir.data_dir / "weir.db")
+        if kept != result.sent:
+            raise RuntimeError(f"{result.sent} acknowledged, {kept} in the queue")
         rates.append(result.per_second)
         ratios.append(result.per_second / floors[-1])
         busy.append(result.busy)
@@ -108,6 +122,13 @@ def durable(rounds: int, seconds: float, folder: Path) -> dict[str, object]:
         "weir_cpu_us": statistics.median(cpus),
         "generator_busy": statistics.median(busy),
     }
+
+
+def count_messages(database: Path) -> int:
+    """Count the rows on disk, one by one."""
+    with closing(sqlite3.connect(database)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM sqs_message").fetchone()
+    return int(count)
 
 
 def generator_alone(seconds: float) -> dict[str, float]:
@@ -133,7 +154,7 @@ def generator_alone(seconds: float) -> dict[str, float]:
 def at_rest(rounds: int, folder: Path) -> dict[str, object]:
     """Start-up time to `weir: ready`, and resident memory when idle with every listener on."""
     times, memory = [], []
-    weir = GatewayProcess(folder / "at-rest", rules=[RULE])
+    weir = GatewayProcess(folder / "at-rest", rules=[rule(FILTER_SQL)])
     for _ in range(rounds):
         began = time.perf_counter()
         weir.start()
@@ -155,7 +176,8 @@ def main() -> int:
         figures = {
             "qos0": routing(0, rounds, seconds, folder),
             "qos1": routing(1, rounds, seconds, folder),
-            "durable": durable(rounds, seconds, folder),
+            "durable": durable(FILTER_SQL, rounds, seconds, folder),
+            "projection": durable(PROJECTION_SQL, rounds, seconds, folder),
             "generator": generator_alone(seconds),
             "at_rest": at_rest(rounds + 1, folder),
         }
@@ -191,17 +213,21 @@ def table(figures: dict[str, dict[str, object]]) -> str:
                 "",
             )
         )
-    f = figures["durable"]
-    rows.append(
-        (
-            "publish → rule → queue, durable, per second",
-            f"{f['weir_per_s']:,.0f}",
-            f"bare SQLite {f['sqlite_per_s']:,.0f}",
-            f"{f['ratio']:.3f}",
-            "≥ 0.15 and ≥ 15,000/s",
+    for name, what, floor in (
+        ("durable", "SELECT *", "≥ 0.15 and ≥ 15,000/s"),
+        ("projection", "a projection", ""),
+    ):
+        f = figures[name]
+        rows.append(
+            (
+                f"publish → rule ({what}) → queue, durable, per second",
+                f"{f['weir_per_s']:,.0f}",
+                f"bare SQLite {f['sqlite_per_s']:,.0f}",
+                f"{f['ratio']:.2f}",
+                floor,
+            )
         )
-    )
-    rows.append(("the same, CPU per message", f"{f['weir_cpu_us']:.1f} µs", "", "", ""))
+        rows.append(("the same, CPU per message", f"{f['weir_cpu_us']:.1f} µs", "", "", ""))
     f = figures["generator"]
     for qos in (0, 1):
         measured = figures[f"qos{qos}"]["weir_per_s"]

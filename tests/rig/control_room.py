@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class ControlRoom:
 
     def kept_on_disk(self) -> list[bytes]:
         """What another process would find in the database now."""
-        with sqlite3.connect(self.data_dir / "weir.db") as reader:
+        with closing(sqlite3.connect(self.data_dir / "weir.db")) as reader:
             return [payload for (payload,) in reader.execute("SELECT payload FROM kept")]
 
     async def _start(self) -> None:
