@@ -114,10 +114,12 @@ class Paho:
         self.connects: queue.Queue[Any] = queue.Queue()
         self.disconnects: queue.Queue[Any] = queue.Queue()
         self.subscribed: queue.Queue[Any] = queue.Queue()
+        self.unsubscribed: queue.Queue[Any] = queue.Queue()
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, **options)
         self.client.on_connect = lambda c, u, flags, reason, p: self.connects.put(reason)
         self.client.on_disconnect = lambda c, u, flags, reason, p: self.disconnects.put(reason)
         self.client.on_subscribe = lambda c, u, mid, reasons, p: self.subscribed.put(reasons)
+        self.client.on_unsubscribe = lambda c, u, mid, reasons, p: self.unsubscribed.put(mid)
         self.client.on_message = lambda c, u, m: self.messages.put(
             (m.topic, m.payload, m.qos, m.retain)
         )
@@ -134,6 +136,10 @@ class Paho:
     def subscribe(self, *wanted: tuple[str, int]) -> list[int]:
         self.client.subscribe(list(wanted))
         return [reason.value for reason in self.subscribed.get(timeout=PATIENCE_S)]
+
+    def unsubscribe(self, *topic_filters: str) -> None:
+        self.client.unsubscribe(list(topic_filters))
+        self.unsubscribed.get(timeout=PATIENCE_S)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool = False) -> None:
         self.client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE_S)
@@ -167,7 +173,7 @@ def test_paho_speaks_both_ways_at_qos_0_and_1(broker: BrokerThread) -> None:
         assert listener.next() == ("site/north/temperature", b"21.5", 1, False)
         assert listener.next() == ("site/north/humidity", b"60", 0, False)
         assert listener.next() == ("site/north/temperature", b"21.6", 0, False)
-        listener.client.unsubscribe(["site/#", "site/+/temperature"])
+        listener.unsubscribe("site/#", "site/+/temperature")
         sensor.publish("site/north/temperature", b"x" * 200_000, 1)
         listener.subscribe(("end", 0))
         sensor.publish("end", b"", 1)
