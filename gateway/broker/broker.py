@@ -71,6 +71,7 @@ class Broker:
     Attributes:
         router: Where messages go.
         counters: Shared by all connections.
+        held_bytes: Bytes of packets that have arrived only in part, over all connections.
     """
 
     def __init__(self, settings: MqttSettings, store: Store, metrics: Metrics) -> None:
@@ -80,6 +81,7 @@ class Broker:
         self.counters = BrokerCounters(metrics)
         self._metrics = metrics
         self._session_counters = SessionCounters(metrics)
+        self.held_bytes = 0
         self._connections: dict[str, Connection] = {}
         self._unnamed: set[Connection] = set()
         self._dropped_at_last_sweep = 0
@@ -87,6 +89,7 @@ class Broker:
         self._refusing = False
         self._refused_since_sweep = False
         metrics.gauge("mqtt.connections", lambda: self.connection_count)
+        metrics.gauge("mqtt.held_bytes", lambda: self.held_bytes)
 
     # --- connections -----------------------------------------------------------------------------
 

@@ -48,6 +48,9 @@ __all__ = ["Connection"]
 
 SUBACK_FAILURE = 0x80
 
+# A connection that holds less of an unfinished packet is never closed for what the others hold.
+FAIR_SHARE_BYTES = 64 * 1024
+
 # A peer that does not take the last bytes keeps its closing connection no longer than this.
 CLOSE_LIMIT_S = 10.0
 
@@ -76,6 +79,7 @@ class Connection:
         "_acknowledgements",
         "_broker",
         "_close",
+        "_held_bytes",
         "_missing",
         "_partial",
         "_publisher",
@@ -111,6 +115,7 @@ class Connection:
         self._will: Will | None = None
         self._partial = bytearray()
         self._missing = 0
+        self._held_bytes = 0
 
     # --- bytes in --------------------------------------------------------------------------------
 
@@ -125,6 +130,7 @@ class Connection:
             # A packet in many small pieces is gathered without looking at it each time.
             self._partial += data
             if len(self._partial) < self._missing:
+                self._hold()
                 return
             data = bytes(self._partial)
             self._partial.clear()
@@ -132,11 +138,26 @@ class Connection:
         at = 0
         if self.session is None:
             at = self._expect_connect(data)
-            if self.session is None:
-                return
-        at = self._handle_packets(data, at)
-        if at < len(data) and not self.closed:
-            self._partial += data[at:]
+        if self.session is not None:
+            at = self._handle_packets(data, at)
+            if at < len(data) and not self.closed:
+                self._partial += data[at:]
+        self._hold()
+
+    def _hold(self) -> None:
+        """Account for the packet that has arrived in part, with those of all connections."""
+        held_bytes = len(self._partial)
+        if held_bytes == self._held_bytes:
+            return
+        broker = self._broker
+        broker.held_bytes += held_bytes - self._held_bytes
+        self._held_bytes = held_bytes
+        if held_bytes > FAIR_SHARE_BYTES and broker.held_bytes > broker.settings.max_held_bytes:
+            raise ProtocolViolation(
+                "held-bytes",
+                f"{held_bytes} bytes of an unfinished packet, while all connections together hold "
+                f"more than {broker.settings.max_held_bytes}",
+            )
 
     def _handle_packets(self, data: bytes, at: int) -> int:
         """Handle every whole packet from `at` on; return where the first incomplete one begins."""
@@ -369,6 +390,7 @@ class Connection:
         """The connection is closed: free what it held, and publish the will if there is one."""
         self.closed = True
         self._partial.clear()
+        self._hold()
         self._acknowledgements.abandon()
         will, self._will = self._will, None
         self._broker.disconnect(self)

@@ -20,6 +20,14 @@ class MqttSettings:
             "doc": "Largest packet taken from a client; a larger one closes its connection.",
         },
     )
+    max_held_bytes: int = field(
+        default=64 * 1024 * 1024,
+        metadata={
+            "unit": "bytes",
+            "doc": "Packets that have arrived only in part, over all connections. Beyond this, a "
+            "connection that holds more than 64 KiB of one is closed.",
+        },
+    )
     max_connections: int = field(
         default=1000,
         metadata={"unit": "connections", "doc": "Open connections over all listeners."},
@@ -53,7 +61,8 @@ class MqttSettings:
         default=8 * 1024 * 1024,
         metadata={
             "unit": "bytes",
-            "doc": "QoS 1 messages that wait for one slow client; then `overflow` decides.",
+            "doc": "QoS 1 messages that wait for one slow client, with 128 bytes of bookkeeping "
+            "each; then `overflow` decides.",
         },
     )
     overflow: str = field(

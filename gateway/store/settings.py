@@ -70,8 +70,8 @@ class StoreSettings:
         found = []
         if self.synchronous not in ("FULL", "OFF"):
             found.append(f'store.synchronous is "{self.synchronous}"; it must be "FULL" or "OFF"')
-        if self.commit_interval_ms < 0:
-            found.append("store.commit_interval_ms is negative; use 0 or more")
+        if not 0 <= self.commit_interval_ms <= 60_000:
+            found.append("store.commit_interval_ms must be between 0 and 60000 (a minute)")
         if self.admission_bytes < 64 * 1024:
             found.append("store.admission_bytes is under 64 KiB; a batch needs more room")
         if self.reserve_bytes < self.admission_bytes + self.checkpoint_bytes:

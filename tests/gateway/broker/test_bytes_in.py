@@ -282,3 +282,33 @@ def test_damaged_packets_harm_nobody_else(run: Run, tmp_path: Path) -> None:
             assert bench.count("mqtt.dropped.qos1") == 0
 
     run(main())
+
+
+def test_unfinished_packets_of_all_connections_together_have_a_limit(
+    run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        limits = MqttSettings(max_held_bytes=300_000)
+        whole = encode_publish(Publish("a", b"x" * 150_000))
+        async with open_bench(tmp_path, limits) as bench:
+            small = bench.client("small")
+            small.send(whole[:60_000])
+            first = bench.client("first")
+            first.send(whole[:140_000])
+            second = bench.client("second")
+            second.send(whole[:90_000])
+            assert bench.count("mqtt.held_bytes") == 290_000
+            assert not second.closed
+            second.send(whole[90_000:110_000])
+            assert second.closed and second.error is not None
+            assert second.error.cause == "held-bytes"
+            second.lost()
+            assert bench.count("mqtt.held_bytes") == 200_000
+            # The others go on, the small one and the large one.
+            small.send(whole[60_000:])
+            first.send(whole[140_000:])
+            assert not small.closed and not first.closed
+            assert bench.count("mqtt.held_bytes") == 0
+            assert bench.count("mqtt.publish.received") == 2
+
+    run(main())
