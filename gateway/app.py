@@ -11,6 +11,8 @@ import os
 import random
 import signal
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,7 +27,7 @@ from gateway.control import ControlServer, DataDirLock
 from gateway.control.environment import client_environment
 from gateway.devices import DeviceSupervisor
 from gateway.engine import Engine, load_rules
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreFull
 from gateway.identity.credentials import Credentials
 from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
@@ -41,10 +43,16 @@ log = logging.getLogger(__name__)
 # be most of a commit's time beside a busy loop.
 SWITCH_INTERVAL_S = 0.0002
 
-# What requests under way get to finish when the gateway stops; all of stopping takes 10 s at most.
+# What requests under way get to finish when the gateway stops.
 STOP_REQUESTS_S = 3.0
 
+# All of stopping takes 10 s at most: a disk that hangs would otherwise keep the process for ever.
+STOP_LIMIT_S = 9.0
+
 SWEEP_INTERVAL_S = 1.0
+
+# How many batches may fail with a reading before it is given up; a full disk does not count.
+READING_ATTEMPTS = 5
 
 
 class Gateway:
@@ -60,6 +68,11 @@ class Gateway:
         self._aws_bind = ""
         self._env: Callable[[], dict[str, str]] | None = None
         self._devices_wait = False
+        # Bounded by what the store admits: nothing new is taken before these.
+        self._readings_again: deque[tuple[str, bytes, int]] = deque()
+        self._readings_lost = self.metrics.counter(
+            "devices.lost", "readings lost because every batch that held them failed"
+        )
 
     async def start(self) -> None:
         """Start every part; the listeners last, so that nothing arrives before it can be kept.
@@ -80,8 +93,10 @@ class Gateway:
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._stack.enter_context(DataDirLock(data_dir))
         self.store = Store(data_dir / "weir.db", settings.store, self.clock, self.metrics)
+        self._stack.callback(self._report_lost_readings)
         self._stack.push_async_callback(self.store.close)
         self.registry = await Registry.open(data_dir / "registry.json")
+        self._stack.push_async_callback(self.registry.close)
         self.sqs = SqsService(
             self.store,
             self.registry,
@@ -100,6 +115,7 @@ class Gateway:
             self.broker.router,
             queue=self.sqs.queue,
             now_ms=self.clock.wall_ms,
+            monotonic_s=self.clock.monotonic_s,
             account=settings.gateway.account,
             metrics=self.metrics,
         )
@@ -125,6 +141,7 @@ class Gateway:
             randomness=random.Random(),  # noqa: S311 - jitter, not a secret
         )
         self.store.after_commit.append(self._resume_devices)
+        self.store.after_room.append(self._resume_devices)
         self.devices.start()
         self._stack.push_async_callback(self.devices.stop)
 
@@ -186,26 +203,73 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
-            self.broker.sweep(asyncio.get_running_loop().time())
+            try:
+                self.broker.sweep(asyncio.get_running_loop().time())
+            except Exception:
+                # The outermost frame of a task that nobody awaits: without it, no silent client
+                # would ever be closed again.
+                log.exception("a sweep over the connections failed")
 
     # --- devices and the broker ------------------------------------------------------------------
 
     def _publish_reading(self, topic: str, payload: bytes) -> bool:
         """Route a device's reading; False where the gateway admits nothing just now."""
-        if self.store.congested:
-            self._devices_wait = True
+        if self._repeat_readings() and self._take_reading(topic, payload, 1):
+            return True
+        self._devices_wait = True
+        return False
+
+    def _take_reading(self, topic: str, payload: bytes, attempt: int) -> bool:
+        store = self.store
+        if store.congested:
             return False
+        joined = store.joined
         try:
             self.broker.router.publish(Message(topic, payload, 1, False, _DEVICE))
         except StoreError:
-            self._devices_wait = True
             return False
+        if store.joined != joined:
+            # A sensor does not send again what was not acknowledged, so that is done here.
+            store.on_commit(partial(self._reading_settled, topic, payload, attempt))
+        return True
+
+    def _reading_settled(
+        self, topic: str, payload: bytes, attempt: int, error: StoreError | None
+    ) -> None:
+        if error is None:
+            return
+        if not isinstance(error, StoreFull):
+            attempt += 1  # it may be what breaks the batch: never again and again
+        if attempt > READING_ATTEMPTS:
+            self._readings_lost.value += 1
+            log.error("a reading on %r was lost: %s", topic, error)
+            return
+        self._readings_again.append((topic, payload, attempt))
+        self._devices_wait = True
+
+    def _repeat_readings(self) -> bool:
+        """Route what was in a batch that failed, in order; False where some of it still waits."""
+        again = self._readings_again
+        while again:
+            reading = again.popleft()
+            if not self._take_reading(*reading):
+                again.appendleft(reading)
+                return False
         return True
 
     def _resume_devices(self) -> None:
         if self._devices_wait and self.store.accepting and not self.store.congested:
             self._devices_wait = False
-            self.devices.resume()
+            if self._repeat_readings():
+                self.devices.resume()
+            else:
+                self._devices_wait = True
+
+    def _report_lost_readings(self) -> None:
+        if self._readings_again:
+            log.error(
+                "%d reading(s) could not be written before the end", len(self._readings_again)
+            )
 
     def _subscribe_commands(self, topic_filter: str, deliver: Callable[[str, bytes], None]) -> None:
         self.broker.router.subscribe_local(
@@ -261,16 +325,36 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # Never cancelled: after this function the threads that are left still have to end.
+    deadline = threading.Timer(STOP_LIMIT_S, _give_up)
+    deadline.daemon = True
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            deadline.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     loop.add_signal_handler(
         signal.SIGHUP, lambda: log.warning("settings are read at start only: restart to apply them")
     )
     gateway = Gateway(settings)
     await gateway.start()
     try:
-        ready()
+        if not stop.is_set():  # it may have been told to while it started
+            ready()
         await stop.wait()
         log.info("stopping")
     finally:
         await gateway.stop()
+
+
+def _give_up() -> None:
+    """End the process though something still hangs; on a thread, for the loop itself may."""
+    log.critical(
+        "not stopped after %.0f s, so it ends now: something hangs, most likely the disk. "
+        "Nothing that was acknowledged is lost",
+        STOP_LIMIT_S,
+    )
+    os._exit(1)

@@ -114,6 +114,7 @@ class Broker:
             log.info("client %r connected again; its earlier connection is closed", client_id)
             earlier.end()
             self._release(earlier)
+            self._unnamed.add(earlier)  # until it is lost: a peer that reads nothing stays open
         self._unnamed.discard(connection)
         session = Session(client_id, self.settings, self._session_counters)
         session.outlet = connection.outlet

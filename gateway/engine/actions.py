@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, final
 
 import rules
 from gateway.errors import GatewayError
 from gateway.message import Message, Publisher
 from gateway.mqtt.errors import InvalidTopic
 from gateway.services.sqs import SqsError
+from gateway.services.sqs.names import name_problem, resolve_name
 
-__all__ = ["ActionFailed", "Perform", "SqsQueue", "compile_action"]
+__all__ = ["ActionFailed", "Perform", "RepublishBudget", "SqsQueue", "compile_action"]
 
 # A republish may cause a republish; at this depth it is a loop (the design's limit).
 MAX_REPUBLISH_DEPTH = 10
+
+# Depth alone is no bound: four rules that listen to what they republish make a million messages of
+# one within ten levels. This many take some ten milliseconds.
+MAX_REPUBLISHES_PER_CAUSE = 1000
+
+# Names and topics come out of payloads: what of them goes into logs and status has a bound.
+SHOWN_CHARACTERS = 200
 
 Perform = Callable[[Message, rules.Message, bytes], None]
 
@@ -37,6 +45,42 @@ class SqsQueue(Protocol):
         """Add a message to the open batch."""
 
 
+@final
+class RepublishBudget:
+    """How many messages one message from outside may still cause; one for all rules.
+
+    A cascade runs to its end before the next message is looked at, so one counter is enough.
+    """
+
+    __slots__ = ("_cause", "_left")
+
+    def __init__(self) -> None:
+        self._cause: Message | None = None
+        self._left = 0
+
+    def spend(self, message: Message) -> None:
+        """Take note of a republish that this message causes.
+
+        Raises:
+            ActionFailed: It is one too many, or too deep.
+        """
+        if message.depth == 0 and message is not self._cause:
+            self._cause = message
+            self._left = MAX_REPUBLISHES_PER_CAUSE
+        if message.depth >= MAX_REPUBLISH_DEPTH:
+            raise ActionFailed(
+                f"{MAX_REPUBLISH_DEPTH} republish actions led here, so this looks like a loop",
+                hint="Let the rule's FROM not match the topic that it republishes to.",
+            )
+        if self._left <= 0:
+            raise ActionFailed(
+                f"one message has caused {MAX_REPUBLISHES_PER_CAUSE} others, so this looks like "
+                "a loop",
+                hint="Let the rules' FROM not match the topics that they republish to.",
+            )
+        self._left -= 1
+
+
 def compile_action(
     action: rules.Action,
     *,
@@ -44,6 +88,7 @@ def compile_action(
     environment: rules.Environment,
     queue: Callable[[str], SqsQueue | None],
     publish: Callable[[Message], None],
+    budget: RepublishBudget,
 ) -> Perform:
     """Return the callable that carries out one action.
 
@@ -53,11 +98,12 @@ def compile_action(
         environment: What templates are evaluated in.
         queue: Finds a queue by name.
         publish: Routes a message inside the gateway.
+        budget: What republishing spends from, shared by all rules.
     """
     if isinstance(action, rules.SqsAction):
         return _sqs(action, environment, queue)
     if isinstance(action, rules.RepublishAction):
-        return _republish(action, rule_name, environment, publish)
+        return _republish(action, rule_name, environment, publish, budget)
     return _unsupported(action)
 
 
@@ -68,17 +114,16 @@ def _sqs(
 ) -> Perform:
     template = action.queue_url
     use_base64 = action.use_base64
-    constant = None if template.constant is None else template.constant.rpartition("/")[2]
+    constant = None if template.constant is None else resolve_name(template.constant)
 
     def perform(message: Message, subject: rules.Message, output: bytes) -> None:
-        # A queue URL is resolved by its last part, whatever host, region and account it names.
-        name = constant or _render(template, subject, environment).rpartition("/")[2]
+        # A URL or ARN is resolved by its last part, whatever host, region and account it names.
+        name = constant
+        if name is None:
+            name = resolve_name(_render(template, subject, environment))
         queue = find_queue(name)
         if queue is None:
-            raise ActionFailed(
-                f"there is no queue {name!r}",
-                hint=f'Create it, or add to the settings: [[sqs.queues]] name = "{name}"',
-            )
+            raise _no_queue(name)
         try:
             queue.send(base64.b64encode(output) if use_base64 else output)
         except SqsError as error:
@@ -87,36 +132,37 @@ def _sqs(
     return perform
 
 
+def _no_queue(name: str) -> ActionFailed:
+    hint = ""
+    if not name_problem(name):  # the name may be a payload's: only a good one is printed as is
+        hint = f'Create it, or add to the settings: [[sqs.queues]] name = "{name}"'
+    return ActionFailed(f"there is no queue {name[:SHOWN_CHARACTERS]!r}", hint=hint)
+
+
 def _republish(
     action: rules.RepublishAction,
     rule_name: str,
     environment: rules.Environment,
     publish: Callable[[Message], None],
+    budget: RepublishBudget,
 ) -> Perform:
     publisher = Publisher(f"rule:{rule_name}")
 
     def perform(message: Message, subject: rules.Message, output: bytes) -> None:
-        if message.depth >= MAX_REPUBLISH_DEPTH:
-            raise ActionFailed(
-                f"{MAX_REPUBLISH_DEPTH} republish actions led here, so this looks like a loop",
-                hint="Let the rule's FROM not match the topic that it republishes to.",
-            )
+        budget.spend(message)
         topic = _render(action.topic, subject, environment)
-        if topic.startswith("$$"):  # `$$aws/…` in a rule stands for the reserved topic `$aws/…`
-            topic = topic[1:]
         try:
             publish(Message(topic, output, action.qos, False, publisher, message.depth + 1))
         except InvalidTopic as error:
-            raise ActionFailed(f"cannot republish to {topic!r}: {error}") from error
+            shown = topic[:SHOWN_CHARACTERS]
+            raise ActionFailed(f"cannot republish to {shown!r}: {error}") from error
 
     return perform
 
 
-def _unsupported(action: rules.Action) -> Perform:
-    kind = getattr(action, "kind", type(action).__name__)
-
+def _unsupported(action: rules.UnsupportedAction) -> Perform:
     def perform(message: Message, subject: rules.Message, output: bytes) -> None:
-        raise ActionFailed(f"the action {kind!r} is not there yet")
+        raise ActionFailed(action.problem, hint="The rule's other actions run.")
 
     return perform
 

@@ -14,8 +14,15 @@ from typing import final
 
 import rules
 from gateway.broker import LocalSubscriber, Router
-from gateway.engine.actions import ActionFailed, Perform, SqsQueue, compile_action
+from gateway.engine.actions import (
+    ActionFailed,
+    Perform,
+    RepublishBudget,
+    SqsQueue,
+    compile_action,
+)
 from gateway.engine.loading import LoadedRules
+from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.metrics import Counter, Metrics
 from gateway.mqtt.topics import Dialect
@@ -23,6 +30,9 @@ from gateway.mqtt.topics import Dialect
 __all__ = ["Engine", "RuleStatus"]
 
 log = logging.getLogger(__name__)
+
+# A failure is logged when the action has not failed for so long; meanwhile it is counted.
+QUIET_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class RuleStatus:
         name: The rule's name, or the file's where the file gave no rule.
         topic_filter: What it listens to; empty where the file gave no rule.
         matched: Messages for which WHERE was true.
-        failed: Actions that failed.
+        failed: Actions that failed, and statements by a fault of the gateway's own.
         disabled: The document says so.
         problem: What is wrong with it, or the last failure; empty where nothing is.
     """
@@ -55,7 +65,8 @@ class _RuleInForce:
         "_environment",
         "_evaluate",
         "_evaluated",
-        "_failing",
+        "_failed_at_s",
+        "_monotonic_s",
         "document",
         "failed",
         "last_failure",
@@ -69,6 +80,7 @@ class _RuleInForce:
         actions: tuple[Perform, ...],
         environment: rules.Environment,
         evaluated: Counter,
+        monotonic_s: Callable[[], float],
     ) -> None:
         self.document = document
         self.subscriber: LocalSubscriber | None = None
@@ -79,7 +91,10 @@ class _RuleInForce:
         self._environment = environment
         self._evaluate = document.statement.evaluate
         self._evaluated = evaluated
-        self._failing = False
+        self._monotonic_s = monotonic_s
+        # When each action failed last. Per action, for beside one that always fails another may
+        # always succeed; and by time, for messages of both kinds may alternate.
+        self._failed_at_s: dict[int, float] = {}
 
     def deliver(self, message: Message) -> None:
         """Evaluate one message and carry out the actions.
@@ -98,28 +113,44 @@ class _RuleInForce:
                 publisher.source_ip,
             )
         self._evaluated.value += 1
-        output = self._evaluate(subject, self._environment)
+        try:
+            output = self._evaluate(subject, self._environment)
+        except Exception as error:
+            # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
+            self._note_failure(-1, message, f"this is a fault of Weir's: {error!r:.200}", error)
+            return
         if output is None:
             return
         self.matched += 1
-        for perform in self._actions:
+        for number, perform in enumerate(self._actions):
             try:
                 perform(message, subject, output)
             except ActionFailed as error:
-                self._note_failure(message, error)
-            else:
-                self._failing = False
+                reason = f"{error}; {error.hint}" if error.hint else str(error)
+                self._note_failure(number, message, reason)
+            except StoreError:
+                raise
+            except Exception as error:
+                self._note_failure(
+                    number, message, f"this is a fault of Weir's: {error!r:.200}", error
+                )
 
-    def _note_failure(self, message: Message, error: ActionFailed) -> None:
+    def _note_failure(
+        self, number: int, message: Message, reason: str, fault: Exception | None = None
+    ) -> None:
         self.failed += 1
-        self.last_failure = f"{error}. {error.hint}".rstrip(". ") + "."
-        if not self._failing:  # once per burst
-            self._failing = True
+        self.last_failure = reason
+        now_s = self._monotonic_s()
+        failed_at_s = self._failed_at_s.get(number)
+        self._failed_at_s[number] = now_s
+        if failed_at_s is None or now_s - failed_at_s >= QUIET_S:  # once per burst
             log.warning(
-                "rule %s: an action failed for a message on %s: %s",
+                "rule %s: %s failed for a message on %r: %s",
                 self.document.name,
-                message.topic,
-                self.last_failure,
+                f"action {number + 1}" if number >= 0 else "its statement",
+                message.topic[:200],
+                reason,
+                exc_info=fault,
             )
 
     def status(self) -> RuleStatus:
@@ -141,6 +172,7 @@ class Engine:
         router: Where rules subscribe, and republished messages go.
         queue: Finds a queue by name for the `sqs` action.
         now_ms: Wall time for `timestamp()`, in milliseconds since 1970.
+        monotonic_s: Tells one burst of failures from the next.
         account: The account number that appears in ARNs.
         metrics: Where evaluations are counted.
     """
@@ -151,11 +183,14 @@ class Engine:
         *,
         queue: Callable[[str], SqsQueue | None],
         now_ms: Callable[[], int],
+        monotonic_s: Callable[[], float],
         account: str,
         metrics: Metrics,
     ) -> None:
         self._router = router
         self._queue = queue
+        self._monotonic_s = monotonic_s
+        self._budget = RepublishBudget()
         self._environment = rules.Environment(now_ms=now_ms, account=account)
         self._evaluated = metrics.counter(
             "rules.evaluated", "evaluations, one per rule and message"
@@ -191,10 +226,17 @@ class Engine:
                 environment=self._environment,
                 queue=self._queue,
                 publish=self._router.publish,
+                budget=self._budget,
             )
             for action in document.actions
         )
-        rule = _RuleInForce(document, actions, self._environment, self._evaluated)
+        rule = _RuleInForce(
+            document, actions, self._environment, self._evaluated, self._monotonic_s
+        )
+        for warning in document.warnings:
+            log.warning("rule %s: %s", document.name, warning)
+        if document.error_action is not None:
+            log.warning("rule %s: its errorAction is not carried out yet", document.name)
         topic_filter = document.statement.topic_filter
         if topic_filter is None:
             rule.last_failure = "it has no FROM, and Basic Ingest is not there yet: it never runs."

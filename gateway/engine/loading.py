@@ -41,18 +41,23 @@ class LoadedRules:
 def load_rules(folder: Path | None) -> LoadedRules:
     """Read every `*.json` of a folder, in the order of their names.
 
-    A folder that is missing is one problem; a rule name that occurs twice is a problem of the
-    later file.
+    A folder that is missing or cannot be read is one problem; a rule name that occurs twice is a
+    problem of the later file.
     """
     if folder is None:
         return LoadedRules((), ())
-    if not folder.is_dir():
-        problem = f"the rules folder {folder} does not exist; create it, or correct rules.dir"
+    try:
+        # Listed by hand: glob() takes a folder that may not be read for an empty one.
+        files = sorted(file for file in folder.iterdir() if file.suffix == ".json")
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "does not exist" if missing else f"cannot be read: {error.strerror}"
+        problem = f"the rules folder {folder} {reason}; create it, or correct rules.dir"
         return LoadedRules((), (RuleFileProblem(folder, (problem,)),))
     rules: list[tuple[Path, RuleDocument]] = []
     problems: list[RuleFileProblem] = []
     files_by_name: dict[str, Path] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in files:
         try:
             document = _read(file)
         except RuleDocumentError as error:
@@ -71,6 +76,8 @@ def load_rules(folder: Path | None) -> LoadedRules:
 
 
 def _read(file: Path) -> RuleDocument:
+    if not file.is_file():  # opening a pipe would wait for ever
+        raise OSError("it is no regular file")
     if file.stat().st_size > MAX_DOCUMENT_BYTES:
         raise OSError(f"it is larger than {MAX_DOCUMENT_BYTES} bytes, the limit of a rule document")
     return parse_rule(file.read_bytes(), source=file.name, default_name=file.stem)

@@ -133,6 +133,28 @@ def test_a_second_client_of_the_same_name_takes_over(run: Run, tmp_path: Path) -
     run(main())
 
 
+def test_what_was_taken_over_counts_until_it_is_gone(run: Run, tmp_path: Path) -> None:
+    """A peer that reads nothing keeps its socket open; it must not be forgotten meanwhile."""
+
+    async def main() -> None:
+        async with open_bench(tmp_path, MqttSettings(max_connections=3)) as bench:
+            first, second = bench.client("twin"), bench.client("twin")
+            third = bench.client("twin")
+            assert bench.broker.connection_count == 1
+            assert not bench.broker.has_room
+            bench.broker.sweep(9.0)
+            assert (first.closes, second.closes) == (1, 1)
+            bench.broker.sweep(11.0)
+            assert (first.closes, second.closes) == (2, 2)  # the listener then waits no longer
+            assert bench.count("mqtt.timed_out") == 0
+            first.lost()
+            second.lost()
+            assert bench.broker.has_room
+            assert third.send(PINGREQ) == PINGRESP
+
+    run(main())
+
+
 def test_a_client_that_goes_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         async with open_bench(tmp_path) as bench:

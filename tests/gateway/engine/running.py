@@ -1,0 +1,157 @@
+"""The engine on a real store, router and SQS service, with rules given as documents."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.broker import MqttSettings
+from gateway.broker.router import Router
+from gateway.broker.session import Outlet, Session, SessionCounters
+from gateway.clock import Clock
+from gateway.engine import Engine, RuleStatus, load_rules
+from gateway.message import Message, Publisher
+from gateway.metrics import Metrics
+from gateway.mqtt.packets import Publish, decode_publish
+from gateway.mqtt.topics import Dialect
+from gateway.registry import Registry
+from gateway.services.sqs import SqsService
+from gateway.store import Store, StoreSettings
+from tests.rig.fake_time import FakeTime
+from tests.rig.wire_client import body, split
+
+ACCOUNT = "000000000000"
+ROLE = "arn:aws:iam::000000000000:role/any"
+SENSOR = Publisher("sensor-1", client_id="sensor-1", source_ip="192.0.2.1")
+
+
+def sqs(queue: str, *, use_base64: bool = False) -> dict[str, Any]:
+    """An `sqs` action."""
+    return {"sqs": {"queueUrl": queue, "roleArn": ROLE, "useBase64": use_base64}}
+
+
+def republish(topic: str, qos: int = 1) -> dict[str, Any]:
+    """A `republish` action."""
+    return {"republish": {"topic": topic, "roleArn": ROLE, "qos": qos}}
+
+
+def rule(sql: str, *actions: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A rule's payload."""
+    return {"sql": sql, "actions": list(actions), **more}
+
+
+class Running:
+    """An engine in force, and what is around it."""
+
+    def __init__(self, folder: Path, time: FakeTime, store: Store, metrics: Metrics) -> None:
+        self.folder = folder
+        self.time = time
+        self.store = store
+        self.metrics = metrics
+        self.router = Router(metrics, 128)
+        self.service: SqsService
+        self.engine: Engine
+        self._sessions = SessionCounters(metrics)
+
+    def apply(self, rules: dict[str, dict[str, Any]]) -> None:
+        """Put these rules in force, by name, as files of a folder."""
+        rules_dir = self.folder / "rules.d"
+        rules_dir.mkdir(exist_ok=True)
+        for file in rules_dir.iterdir():
+            file.unlink()
+        for name, payload in rules.items():
+            document = {"ruleName": name, "topicRulePayload": payload}
+            (rules_dir / f"{name}.json").write_text(json.dumps(document))
+        self.engine.apply(load_rules(rules_dir))
+
+    def publish(self, topic: str, payload: bytes = b"{}") -> Message:
+        """Publish as the broker does; return the message."""
+        message = Message(topic, payload, 1, False, SENSOR)
+        self.router.publish(message)
+        return message
+
+    def status(self, name: str) -> RuleStatus:
+        """How the rule of this name is doing."""
+        (found,) = [status for status in self.engine.status() if status.name == name]
+        return found
+
+    async def bodies(self, queue: str = "alarms") -> list[bytes]:
+        """Everything in a queue, oldest first, once it is on disk."""
+        await self.store.flush()
+        found = self.service.queue(queue)
+        assert found is not None
+        return [received.body for received in await found.receive(most=10)]
+
+    def rows(self) -> int:
+        """How many messages other processes would find in the database."""
+        (count,) = self.store.reader.execute("SELECT count(*) FROM sqs_message").fetchone()
+        return int(count)
+
+    def client(self, *filters: str, qos: int = 1) -> Client:
+        """A client's session, connected and subscribed."""
+        client = Client(Session("listener", MqttSettings(), self._sessions))
+        for topic_filter in filters:
+            client.session.subscriptions[topic_filter] = qos
+            self.router.subscribe(client.session, topic_filter, qos, Dialect.STANDARD)
+        return client
+
+
+class Client:
+    """A session whose socket is a list."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._outlet = session.outlet = Outlet(lambda: None)
+
+    def messages(self) -> list[Publish]:
+        """Take what was sent to the client."""
+        data = b"".join(self._outlet.out)
+        self._outlet.out.clear()
+        return [decode_publish(packet[0], body(packet)) for packet in split(data)]
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    *queues: str,
+    store_settings: StoreSettings | None = None,
+    find_queue: Any = None,
+) -> AsyncIterator[Running]:
+    """An engine without rules; its queues are there, `alarms` if none is named."""
+    metrics, time = Metrics(), FakeTime()
+    clock = Clock(time.sources())
+    settings = store_settings or StoreSettings(reserve_bytes=8 * 1024 * 1024)
+    store = Store(folder / "weir.db", settings, clock, metrics)
+    try:
+        registry = await Registry.open(folder / "registry.json")
+        here = Running(folder, time, store, metrics)
+        here.service = SqsService(
+            store, registry, clock, metrics, region="us-east-1", account=ACCOUNT
+        )
+        await here.service.start()
+        for name in queues or ("alarms",):
+            await here.service.create(name, {})
+        here.engine = Engine(
+            here.router,
+            queue=find_queue or here.service.queue,
+            now_ms=clock.wall_ms,
+            monotonic_s=clock.monotonic_s,
+            account=ACCOUNT,
+            metrics=metrics,
+        )
+        yield here
+        await here.service.stop()
+        await registry.close()
+    finally:
+        await store.close()
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged at warning or above."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
