@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -25,11 +24,10 @@ from gateway.clock import Clock, system_sources
 from gateway.config import Settings
 from gateway.control import ControlServer, DataDirLock
 from gateway.control.environment import client_environment
-from gateway.devices import DeviceSupervisor
+from gateway.devices import DeviceSupervisor, ReadingIntake
 from gateway.engine import Engine, load_rules
-from gateway.errors import StoreError, StoreFull
+from gateway.errors import StoreError
 from gateway.identity.credentials import Credentials
-from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
@@ -51,9 +49,6 @@ STOP_LIMIT_S = 9.0
 
 SWEEP_INTERVAL_S = 1.0
 
-# How many batches may fail with a reading before it is given up; a full disk does not count.
-READING_ATTEMPTS = 5
-
 
 class Gateway:
     """All parts of one gateway, built and wired."""
@@ -67,12 +62,6 @@ class Gateway:
         self._listeners: list[Listener] = []
         self._aws_bind = ""
         self._env: Callable[[], dict[str, str]] | None = None
-        self._devices_wait = False
-        # Bounded by what the store admits: nothing new is taken before these.
-        self._readings_again: deque[tuple[str, bytes, int]] = deque()
-        self._readings_lost = self.metrics.counter(
-            "devices.lost", "readings lost because every batch that held them failed"
-        )
 
     async def start(self) -> None:
         """Start every part; the listeners last, so that nothing arrives before it can be kept.
@@ -93,7 +82,10 @@ class Gateway:
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._stack.enter_context(DataDirLock(data_dir))
         self.store = Store(data_dir / "weir.db", settings.store, self.clock, self.metrics)
-        self._stack.callback(self._report_lost_readings)
+        self.broker = Broker(settings.mqtt, self.store, self.metrics)
+        self.store.after_room.append(self.broker.room_again)
+        self.intake = ReadingIntake(self.broker.router, self.store, self.metrics)
+        self._stack.callback(self.intake.report_lost)  # runs once the store is closed
         self._stack.push_async_callback(self.store.close)
         self.registry = await Registry.open(data_dir / "registry.json")
         self._stack.push_async_callback(self.registry.close)
@@ -109,8 +101,6 @@ class Gateway:
         self._stack.push_async_callback(self.sqs.stop)
         for queue in settings.queues:
             await self.sqs.declare(queue)
-        self.broker = Broker(settings.mqtt, self.store, self.metrics)
-        self.store.after_room.append(self.broker.room_again)
         self.engine = Engine(
             self.broker.router,
             queue=self.sqs.queue,
@@ -134,14 +124,13 @@ class Gateway:
     async def _start_devices(self) -> None:
         self.devices = DeviceSupervisor(
             self.settings.devices,
-            publish=self._publish_reading,
+            publish=self.intake.publish,
             subscribe=self._subscribe_commands,
             metrics=self.metrics,
             monotonic_s=self.clock.monotonic_s,
             randomness=random.Random(),  # noqa: S311 - jitter, not a secret
         )
-        self.store.after_commit.append(self._resume_devices)
-        self.store.after_room.append(self._resume_devices)
+        self.intake.resume = self.devices.resume
         self.devices.start()
         self._stack.push_async_callback(self.devices.stop)
 
@@ -210,67 +199,6 @@ class Gateway:
                 # would ever be closed again.
                 log.exception("a sweep over the connections failed")
 
-    # --- devices and the broker ------------------------------------------------------------------
-
-    def _publish_reading(self, topic: str, payload: bytes) -> bool:
-        """Route a device's reading; False where the gateway admits nothing just now."""
-        if self._repeat_readings() and self._take_reading(topic, payload, 1):
-            return True
-        self._devices_wait = True
-        return False
-
-    def _take_reading(self, topic: str, payload: bytes, attempt: int) -> bool:
-        store = self.store
-        if store.congested:
-            return False
-        joined = store.joined
-        try:
-            self.broker.router.publish(Message(topic, payload, 1, False, _DEVICE))
-        except StoreError:
-            return False
-        if store.joined != joined:
-            # A sensor does not send again what was not acknowledged, so that is done here.
-            store.on_commit(partial(self._reading_settled, topic, payload, attempt))
-        return True
-
-    def _reading_settled(
-        self, topic: str, payload: bytes, attempt: int, error: StoreError | None
-    ) -> None:
-        if error is None:
-            return
-        if not isinstance(error, StoreFull):
-            attempt += 1  # it may be what breaks the batch: never again and again
-        if attempt > READING_ATTEMPTS:
-            self._readings_lost.value += 1
-            log.error("a reading on %r was lost: %s", topic, error)
-            return
-        self._readings_again.append((topic, payload, attempt))
-        self._devices_wait = True
-
-    def _repeat_readings(self) -> bool:
-        """Route what was in a batch that failed, in order; False where some of it still waits."""
-        again = self._readings_again
-        while again:
-            reading = again.popleft()
-            if not self._take_reading(*reading):
-                again.appendleft(reading)
-                return False
-        return True
-
-    def _resume_devices(self) -> None:
-        if self._devices_wait and self.store.accepting and not self.store.congested:
-            self._devices_wait = False
-            if self._repeat_readings():
-                self.devices.resume()
-            else:
-                self._devices_wait = True
-
-    def _report_lost_readings(self) -> None:
-        if self._readings_again:
-            log.error(
-                "%d reading(s) could not be written before the end", len(self._readings_again)
-            )
-
     def _subscribe_commands(self, topic_filter: str, deliver: Callable[[str, bytes], None]) -> None:
         self.broker.router.subscribe_local(
             topic_filter, lambda message: deliver(message.topic, message.payload)
@@ -306,9 +234,6 @@ class Gateway:
             "devices": self.devices.status(),
             "metrics": self.metrics.snapshot(),
         }
-
-
-_DEVICE = Publisher("device")
 
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.app import READING_ATTEMPTS, Gateway
+from gateway.app import Gateway
 from gateway.config import load
+from gateway.devices.intake import READING_ATTEMPTS
 from gateway.errors import StoreError
 from tests.rig.gateway_process import DEFAULT_RULE
 
@@ -63,11 +64,11 @@ def test_readings_are_written_with_a_later_batch_in_order(
     async def main() -> None:
         async with started(tmp_path) as gateway:
             for n in range(3):
-                assert gateway._publish_reading("bench/t", b"%d" % n)
+                assert gateway.intake.publish("bench/t", b"%d" % n)
             await fail_a_batch(gateway, code)
             while not gateway.store.accepting:  # the store looks for room by itself
                 await gateway.store.flush()
-            assert gateway._publish_reading("bench/t", b"3")
+            assert gateway.intake.publish("bench/t", b"3")
             assert await bodies(gateway) == [b"0", b"1", b"2", b"3"]
             assert gateway.metrics.snapshot()["devices.lost"] == 0
 
@@ -79,12 +80,12 @@ def test_a_reading_that_breaks_every_batch_is_given_up_and_counted(
 ) -> None:
     async def main() -> None:
         async with started(tmp_path) as gateway:
-            assert gateway._publish_reading("bench/t", b"poison")
+            assert gateway.intake.publish("bench/t", b"poison")
             for attempt in range(READING_ATTEMPTS):
                 assert gateway.metrics.snapshot()["devices.lost"] == 0, attempt
                 await fail_a_batch(gateway, sqlite3.SQLITE_NOMEM)
             assert gateway.metrics.snapshot()["devices.lost"] == 1
-            assert gateway._publish_reading("bench/t", b"good")
+            assert gateway.intake.publish("bench/t", b"good")
             assert await bodies(gateway) == [b"good"]
 
     run(main())
@@ -96,9 +97,9 @@ def test_what_needs_no_disk_is_not_repeated(run: Run, tmp_path: Path) -> None:
         async with started(tmp_path) as gateway:
             seen: list[bytes] = []
             gateway.broker.router.subscribe_local("live/#", lambda m: seen.append(m.payload))
-            assert gateway._publish_reading("live/t", b"1")
+            assert gateway.intake.publish("live/t", b"1")
             await fail_a_batch(gateway, sqlite3.SQLITE_NOMEM)
-            assert gateway._publish_reading("live/t", b"2")
+            assert gateway.intake.publish("live/t", b"2")
             assert seen == [b"1", b"2"]
 
     run(main())

@@ -23,13 +23,16 @@ class AwsSettings:
 
     bind: str = field(
         default="127.0.0.1:4566",
-        metadata={"doc": "address and port of the AWS endpoint", "unit": "host:port"},
+        metadata={
+            "doc": "address and port of the AWS endpoint; loopback only while there is no TLS",
+            "unit": "host:port",
+        },
     )
     auth: str = field(
         default="sigv4",
         metadata={
             "doc": 'how callers are known: "sigv4" checks signatures made with a local access key; '
-            '"none" believes everybody, and is for loopback only',
+            '"none" believes everybody on this machine',
             "unit": "",
         },
     )
@@ -63,10 +66,10 @@ class AwsSettings:
         except ValueError as error:
             found.append(f"aws.bind: {error}")
         else:
-            if self.auth == "none" and not address.is_loopback:
+            if not address.is_loopback:
                 found.append(
-                    f'aws.auth = "none" lets everybody who reaches {address} read and delete; '
-                    'bind to 127.0.0.1, or set auth = "sigv4"'
+                    f"aws.bind is {address}: plain HTTP, which others could read and, with "
+                    'auth = "none", use; TLS is not there yet, so bind to 127.0.0.1 or [::1]'
                 )
         if self.auth not in ("sigv4", "none"):
             found.append(f'aws.auth is {self.auth!r}; it can be "sigv4" or "none"')

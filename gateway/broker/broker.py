@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
+from functools import partial
 from typing import final
 
 from gateway.broker.connection import Connection
@@ -16,8 +17,9 @@ from gateway.broker.router import Router
 from gateway.broker.session import Session, SessionCounters
 from gateway.broker.settings import MqttSettings
 from gateway.errors import StoreError
+from gateway.message import Message
 from gateway.metrics import Counter, Metrics
-from gateway.mqtt.errors import MqttError
+from gateway.mqtt.errors import InvalidTopic, MqttError
 from gateway.mqtt.packets import Connect, ConnectReturnCode, Publish, encode_publish
 from gateway.store import Store
 
@@ -31,6 +33,7 @@ class BrokerCounters:
     """What connections count."""
 
     __slots__ = (
+        "lost_wills",
         "malformed",
         "not_reading",
         "received",
@@ -54,6 +57,9 @@ class BrokerCounters:
         )
         self.not_reading: Counter = metrics.counter(
             "mqtt.not_reading", "connections closed because the client read none of its answers"
+        )
+        self.lost_wills: Counter = metrics.counter(
+            "mqtt.lost_wills", "wills that could not be published, or not be written"
         )
         self.timed_out: Counter = metrics.counter(
             "mqtt.timed_out", "connections closed because the client was silent for too long"
@@ -188,9 +194,24 @@ class Broker:
         """The store takes new messages again: the next refusal begins a new burst."""
         self._refusing = False
 
-    def lost_will(self, client_id: str, error: Exception) -> None:
-        """Report a will that could not be published."""
-        log.warning("the will of client %r could not be published: %s", client_id, error)
+    def publish_will(self, message: Message) -> None:
+        """Publish the will of a client that vanished; count and report one that is lost."""
+        joined = self.store.joined
+        try:
+            self.router.publish(message)
+        except (StoreError, InvalidTopic) as error:
+            self._lose_will(message, error)
+            return
+        if self.store.joined != joined:
+            self.store.on_commit(partial(self._will_settled, message))
+
+    def _will_settled(self, message: Message, error: StoreError | None) -> None:
+        if error is not None:
+            self._lose_will(message, error)
+
+    def _lose_will(self, message: Message, error: Exception) -> None:
+        self.counters.lost_wills.value += 1
+        log.warning("the will of client %r was lost: %s", message.publisher.name[:100], error)
 
     @staticmethod
     def as_qos0(topic: str, payload: bytes) -> bytes:
@@ -229,6 +250,7 @@ class Broker:
         if session is None or session.outlet is None:
             return
         session.outlet = None
+        session.abandon()
         for topic_filter in session.subscriptions:
             self.router.unsubscribe(session, topic_filter)
         if self._connections.get(session.client_id) is connection:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, final
 from gateway.broker.acknowledgements import PUBACK_HEAD, Acknowledgements
 from gateway.broker.router import Route
 from gateway.broker.session import Outlet, Session
+from gateway.broker.subscribing import subscribe, unsubscribe
 from gateway.errors import StoreError
 from gateway.message import Message, Publisher
-from gateway.mqtt.errors import InvalidTopic, MalformedPacket, ProtocolViolation
+from gateway.mqtt.errors import MalformedPacket, ProtocolViolation
 from gateway.mqtt.packets import (
     CONNECT,
     DISCONNECT,
@@ -39,14 +40,11 @@ from gateway.mqtt.packets import (
     encode_unsuback,
     next_packet,
 )
-from gateway.mqtt.topics import Dialect
 
 if TYPE_CHECKING:
     from gateway.broker.broker import Broker
 
 __all__ = ["Connection"]
-
-SUBACK_FAILURE = 0x80
 
 # A connection that holds less of an unfinished packet is never closed for what the others hold.
 FAIR_SHARE_BYTES = 64 * 1024
@@ -327,10 +325,16 @@ class Connection:
             return
         if first & 0x0F != (2 if kind in (PUBREL, SUBSCRIBE, UNSUBSCRIBE) else 0):
             raise MalformedPacket("fixed-header-flags", f"packet type {kind} with flags {first:#x}")
+        broker, session = self._broker, self.session
+        assert session is not None  # noqa: S101 - receive() comes here after CONNECT only
         if kind == SUBSCRIBE:
-            self._subscribe(data[body:end])
+            wanted = decode_subscribe(data[body:end])
+            codes = subscribe(session, wanted, broker.router, broker.settings)
+            self.outlet.send(encode_suback(wanted.packet_identifier, codes))
         elif kind == UNSUBSCRIBE:
-            self._unsubscribe(data[body:end])
+            unwanted = decode_unsubscribe(data[body:end])
+            unsubscribe(session, unwanted, broker.router)
+            self.outlet.send(encode_unsuback(unwanted.packet_identifier))
         elif kind == PINGREQ:
             _expect_empty(body, end, "PINGREQ")
             self.outlet.send(PINGRESP_PACKET)
@@ -344,34 +348,6 @@ class Connection:
             raise ProtocolViolation("second-connect", "a second CONNECT [MQTT-3.1.0-2]")
         else:
             raise ProtocolViolation("unexpected-packet", f"packet type {kind} from a client")
-
-    def _subscribe(self, body: bytes) -> None:
-        packet = decode_subscribe(body)
-        session = self.session
-        assert session is not None  # noqa: S101 - receive() comes here after CONNECT only
-        settings = self._broker.settings
-        codes = bytearray()
-        for topic_filter, qos in packet.subscriptions:
-            known = topic_filter in session.subscriptions
-            if (not known and len(session.subscriptions) >= settings.max_subscriptions) or (
-                topic_filter.count("/") >= settings.max_topic_levels
-            ):
-                codes.append(SUBACK_FAILURE)
-                continue
-            granted = min(qos, 1)  # a server may grant less [MQTT-3.8.4-6]
-            session.subscriptions[topic_filter] = granted
-            self._broker.router.subscribe(session, topic_filter, granted, Dialect.STANDARD)
-            codes.append(granted)
-        self.outlet.send(encode_suback(packet.packet_identifier, bytes(codes)))
-
-    def _unsubscribe(self, body: bytes) -> None:
-        packet = decode_unsubscribe(body)
-        session = self.session
-        assert session is not None  # noqa: S101 - receive() comes here after CONNECT only
-        for topic_filter in packet.topic_filters:
-            if session.subscriptions.pop(topic_filter, None) is not None:
-                self._broker.router.unsubscribe(session, topic_filter)
-        self.outlet.send(encode_unsuback(packet.packet_identifier))
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -396,10 +372,7 @@ class Connection:
         self._broker.disconnect(self)
         if will is not None:
             message = Message(will.topic, will.payload, will.qos, will.retain, self._publisher)
-            try:
-                self._broker.router.publish(message)
-            except (StoreError, InvalidTopic) as error:
-                self._broker.lost_will(self._publisher.name, error)
+            self._broker.publish_will(message)
 
 
 def _expect_empty(body: int, end: int, what: str) -> None:

@@ -67,9 +67,7 @@ class MqttFront:
             paused, self._paused = self._paused, set()
             now_s = self.loop.time()
             for connection in paused:
-                connection.connection.paused = False
-                connection.connection.last_seen_s = now_s
-                connection.transport.resume_reading()
+                connection.resume(now_s)
 
 
 @final
@@ -132,6 +130,12 @@ class _Socket(asyncio.Protocol):
         self._unread_bytes = 0
         if self.connection.session is not None:
             self.connection.session.drain()
+
+    def resume(self, now_s: float) -> None:
+        self.connection.paused = False
+        self.connection.last_seen_s = now_s
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def write(self) -> None:
         out = self.connection.outlet.out

@@ -154,7 +154,8 @@ class Router:
 
         Raises:
             InvalidTopic: Nothing may be published to its topic.
-            StoreError: Something durable could not be taken; nobody got the message.
+            StoreError: Something durable could not be taken. No client got this message; what a
+                rule republished before may have gone out already, and will again.
         """
         topic_bytes = message.topic.encode()
         route = self.routes.get(topic_bytes)

@@ -48,11 +48,17 @@ class Outlet:
 
 @final
 class SessionCounters:
-    """Counters that all sessions share."""
+    """Counters that all sessions share.
 
-    __slots__ = ("delivered", "dropped_qos0", "dropped_qos1")
+    Attributes:
+        queued_bytes: What waits in the queues of all sessions together.
+    """
+
+    __slots__ = ("delivered", "dropped_qos0", "dropped_qos1", "queued_bytes")
 
     def __init__(self, metrics: Metrics) -> None:
+        self.queued_bytes = 0
+        metrics.gauge("mqtt.queued_bytes", lambda: self.queued_bytes)
         self.delivered: Counter = metrics.counter(
             "mqtt.publish.sent", "messages written to clients"
         )
@@ -158,8 +164,7 @@ class Session:
         if outlet is None or free is None:
             return
         while queue and free and outlet.writable:
-            head, payload = queue.popleft()
-            self._queued_bytes -= len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
+            head, payload = self._dequeue()
             identifier = free.popleft()
             self.in_flight.add(identifier)
             if not outlet.out:
@@ -167,19 +172,37 @@ class Session:
             outlet.out += (head, identifier, payload)
             self._counters.delivered.value += 1
 
+    def abandon(self) -> None:
+        """Forget what waits: the session is over."""
+        while self._queue:
+            self._dequeue()
+
     def _enqueue(self, head: bytes, payload: bytes) -> None:
         size = len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
-        limit = self._settings.max_queued_bytes
-        if self._queued_bytes + size > limit:
-            if self._settings.overflow == "drop_new" or size > limit:
+        if self._settings.overflow == "drop_oldest" and size <= self._settings.max_queued_bytes:
+            while self._queue and not self._has_room(size):
+                self._dequeue()
                 self._drop()
-                return
-            while self._queue and self._queued_bytes + size > limit:
-                old_head, old_payload = self._queue.popleft()
-                self._queued_bytes -= len(old_head) + len(old_payload) + QUEUED_OVERHEAD_BYTES
-                self._drop()
+        if not self._has_room(size):
+            self._drop()
+            return
         self._queue.append((head, payload))
         self._queued_bytes += size
+        self._counters.queued_bytes += size
+
+    def _has_room(self, size: int) -> bool:
+        settings = self._settings
+        return (
+            self._queued_bytes + size <= settings.max_queued_bytes
+            and self._counters.queued_bytes + size <= settings.max_queued_total_bytes
+        )
+
+    def _dequeue(self) -> tuple[bytes, bytes]:
+        head, payload = self._queue.popleft()
+        size = len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
+        self._queued_bytes -= size
+        self._counters.queued_bytes -= size
+        return head, payload
 
     def _drop(self) -> None:
         self._counters.dropped_qos1.value += 1

@@ -65,6 +65,14 @@ class MqttSettings:
             "each; then `overflow` decides.",
         },
     )
+    max_queued_total_bytes: int = field(
+        default=64 * 1024 * 1024,
+        metadata={
+            "unit": "bytes",
+            "doc": "The same over all clients together; then `overflow` decides for the client "
+            "whose message comes.",
+        },
+    )
     overflow: str = field(
         default="drop_new",
         metadata={

@@ -106,6 +106,7 @@ def judge(file: Path) -> Verdict:
 
 def _judge_rules(settings: Settings, verdict: Verdict) -> None:
     from gateway.engine import load_rules
+    from gateway.services.sqs.names import resolve_name
     from rules import SqsAction
 
     loaded = load_rules(settings.rules.dir)
@@ -121,7 +122,7 @@ def _judge_rules(settings: Settings, verdict: Verdict) -> None:
         for action in actions:
             if not isinstance(action, SqsAction) or action.queue_url.constant is None:
                 continue
-            name = action.queue_url.constant.rpartition("/")[2]
+            name = resolve_name(action.queue_url.constant)
             if name in declared:
                 continue
             declared.add(name)  # once is enough

@@ -123,6 +123,7 @@ class Device:
         self._drops = Burst()
         self._refusals = Burst()
         self._failures = Burst()
+        self._reported_failure = False
 
     async def supervise(self) -> None:
         """Run the driver, again and again, until cancelled."""
@@ -198,6 +199,9 @@ class Device:
 
     def _emit(self, reading: Reading) -> None:
         self._counters.readings.value += 1
+        if self._reported_failure:
+            self._reported_failure = False
+            _log.info("device %s: gives readings again", self.settings.name)
         topic = self.settings.topic
         if not topic:
             return  # an output that reports to nobody
@@ -239,6 +243,7 @@ class Device:
     def _note_failure(self, message: str, hint: str) -> None:
         self._last_error = _sentence(message, hint)
         if due := self._failures.add(1, self._monotonic_s()):
+            self._reported_failure = True
             _log.warning(
                 "device %s: %s; it is tried again%s",
                 self.settings.name,

@@ -6,15 +6,19 @@ loop does not touch it until it is told that the job is done.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import sqlite3
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Committer"]
+
+log = logging.getLogger(__name__)
 
 # Where the wal-index keeps the number of the log's last valid frame
 # (SQLite, "WAL-mode File Format", section 2.1).
@@ -73,7 +77,13 @@ class Committer:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception:
+                # Without this thread nothing would ever be committed or acknowledged again, and
+                # nobody would see why. What was acknowledged is on disk: start anew.
+                log.critical("the store's thread failed; the gateway ends", exc_info=True)
+                os._exit(1)
 
     def _commit(
         self, committed: Callable[[sqlite3.Error | None], None], idle: Callable[[], None]
@@ -91,11 +101,10 @@ class Committer:
 
     def _recover(self, idle: Callable[[], None]) -> None:
         if self._connection.in_transaction:
-            try:
+            # After SQLITE_FULL or SQLITE_IOERR, SQLite may have rolled back by itself meanwhile;
+            # if it has not, the next BEGIN says so.
+            with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                # SQLite has rolled back by itself already (after SQLITE_FULL or SQLITE_IOERR).
-                assert not self._connection.in_transaction  # noqa: S101 - or the next BEGIN tells
         self._checkpoint("TRUNCATE")
         self._call(idle)
 

@@ -311,6 +311,7 @@ class Store:
         # What gathered meanwhile built on the same lost state: it fails, too.
         behind, self._open = self._open, Batch()
         behind.seal()
+        self.batch += 1
         _call_each(self.after_failure, "after a failed batch")
         if failed is not None:
             failed.settle(failure)

@@ -22,7 +22,8 @@ def test_the_defaults_have_no_problems_and_are_loopback_only() -> None:
     [
         ({"bind": "4566"}, "aws.bind: '4566' is not host:port"),
         ({"auth": "None"}, "aws.auth is 'None'; it can be"),
-        ({"auth": "none", "bind": "0.0.0.0:4566"}, 'aws.auth = "none" lets everybody'),
+        ({"bind": "0.0.0.0:4566"}, "aws.bind is 0.0.0.0:4566: plain HTTP"),
+        ({"auth": "none", "bind": "[::]:4566"}, "aws.bind is [::]:4566: plain HTTP"),
         ({"max_connections": 0}, "aws.max_connections is 0"),
         ({"idle_timeout_s": -1.0}, "aws.idle_timeout_s is -1.0"),
         ({"max_held_bytes": 10}, "aws.max_held_bytes is less than"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.broker import MqttSettings
+from gateway.errors import StoreError
 from gateway.mqtt.packets import Connect, Will, encode_connect
+from tests.rig.stores import notes
 from tests.rig.wire_client import (
     ACCEPTED,
     DISCONNECT,
@@ -235,9 +239,36 @@ def test_a_will_that_may_not_be_published_is_reported(
             client = bench.client("c", will=Will("a/b/c/d", b"", 0, False))
             client.lost()
             assert bench.broker.connection_count == 0
+            assert bench.count("mqtt.lost_wills") == 1
 
     run(main())
-    assert "the will of client 'c' could not be published" in caplog.text
+    assert "the will of client 'c' was lost" in caplog.text
+
+
+def test_a_will_in_a_batch_that_fails_is_reported(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(connection: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("refused")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOMEM
+        raise error
+
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            insert = await notes(bench.store)
+            bench.broker.router.subscribe_local(
+                "kept", lambda message: bench.store.add(insert, (1, message.payload), 1)
+            )
+            bench.client("c", will=Will("kept", b"gone", 0, False)).lost()
+            with suppress(StoreError):
+                await bench.store.execute(refuse)
+            assert bench.count("mqtt.lost_wills") == 1
+            bench.client("d", will=Will("kept", b"gone", 0, False)).lost()
+            await bench.store.flush()
+            assert bench.count("mqtt.lost_wills") == 1
+
+    run(main())
+    assert "the will of client 'c' was lost" in caplog.text
 
 
 # --- silence ------------------------------------------------------------------------------------

@@ -313,3 +313,18 @@ def test_topics_that_are_made_up_do_not_fill_memory(run: Run, tmp_path: Path) ->
             assert len(routes) == before
 
     run(main())
+
+
+def test_the_filters_of_one_client_have_a_limit_in_characters(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            client = bench.client("c")
+            long = [f"{n}" + "x" * 60_000 for n in range(5)]
+            assert client.subscribe(*((topic, 0) for topic in long)) == b"\0\0\0\0\x80"
+            assert client.subscribe(("short", 1), (long[0], 1)) == b"\1\1"
+            client.unsubscribe(long[0])
+            assert client.subscribe((long[4], 0)) == b"\0"
+            bench.client("other").publish("short", b"1", 0)
+            assert [message.payload for message in client.messages()] == [b"1"]
+
+    run(main())

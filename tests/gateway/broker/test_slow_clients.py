@@ -202,3 +202,30 @@ def test_settings_that_cannot_be_used_are_named(changed: dict[str, Any], problem
     assert MqttSettings().problems() == []
     (text,) = replace(MqttSettings(), **changed).problems()
     assert problem in text
+
+
+@pytest.mark.parametrize("overflow", ["drop_new", "drop_oldest"])
+def test_the_queues_of_all_clients_together_have_a_limit(overflow: str) -> None:
+    each = 100 + len(HEAD) + QUEUED_OVERHEAD_BYTES
+    limits = MqttSettings(max_inflight=1, max_queued_total_bytes=4 * each, overflow=overflow)
+    metrics = Metrics()
+    counters = SessionCounters(metrics)
+    greedy, modest = Session("greedy", limits, counters), Session("modest", limits, counters)
+    for session in (greedy, modest):
+        session.outlet = Outlet(lambda: None)
+        session.deliver_qos1(HEAD, b"in flight")
+    modest.deliver_qos1(HEAD, b"m" * 100)
+    for number in range(6):
+        greedy.deliver_qos1(HEAD, b"%d" % number * 100)
+    assert (greedy.queued, modest.queued) == (3, 1)
+    assert metrics.snapshot()["mqtt.dropped.qos1"] == 3
+    assert metrics.snapshot()["mqtt.queued_bytes"] == 4 * each
+    first = b"0" if overflow == "drop_new" else b"3"
+    assert greedy.outlet is not None
+    greedy.outlet.out.clear()
+    greedy.acknowledge(b"\0\1")
+    assert sent(greedy.outlet) == [(1, first * 100)]
+    greedy.abandon()
+    assert metrics.snapshot()["mqtt.queued_bytes"] == each
+    modest.deliver_qos1(HEAD, b"n" * 100)
+    assert modest.queued == 2

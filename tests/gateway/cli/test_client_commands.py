@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.cli.main import main
 from gateway.identity.credentials import Credentials
 from tests.rig.control_room import ENVIRONMENT, STATUS, ControlRoom
 
@@ -168,7 +170,7 @@ def test_env_in_its_three_forms(room: ControlRoom, folder: Path) -> None:
 
 def test_env_without_a_running_gateway_comes_from_the_files(folder: Path) -> None:
     with (folder / "weir.toml").open("a") as file:
-        file.write('[aws]\nbind = "0.0.0.0:4566"\n')
+        file.write('[aws]\nbind = "localhost:4566"\n')
     code, out, err = weir(folder, "env", "--json")
     assert (code, out) == (1, "")
     assert "there are no keys" in err and "start the gateway once" in err.lower()
@@ -178,13 +180,48 @@ def test_env_without_a_running_gateway_comes_from_the_files(folder: Path) -> Non
     assert (code, json.loads(out)) == (
         0,
         {
-            "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+            "AWS_ENDPOINT_URL": "http://localhost:4566",
             "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
             "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_REGION": "eu-central-1",
         },
     )
+
+
+def test_env_tells_a_user_who_may_not_read_the_keys_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Not pytest's own folder: nobody but its owner may enter that one.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        config = folder / "weir.toml"
+        config.write_text(SETTINGS + "[aws]\n")
+        (folder / "data").mkdir(mode=0o700)
+        asked = ["env", "--config", str(config)]
+        assert main(asked) == 1  # and everything is imported
+        assert "there are no keys" in capsys.readouterr().err
+        (folder / "data").chmod(0)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            code = main(asked)
+        finally:
+            os.seteuid(user)
+            (folder / "data").chmod(0o700)
+    out, err = capsys.readouterr()
+    assert (code, out) == (1, "")
+    assert "are not for this user" in err and "Become a member of the group weir" in err
+
+
+def test_a_payload_that_is_too_large_is_refused_with_the_limit(
+    room: ControlRoom, folder: Path
+) -> None:
+    code, out, err = weir(folder, "pub", "a", "-", stdin="x" * 2_000_000)
+    assert (code, out) == (1, "")
+    assert "the body is larger than the limit.\n  Send at most 1048576 bytes" in err
 
 
 @pytest.mark.parametrize(

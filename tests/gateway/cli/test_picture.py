@@ -42,7 +42,7 @@ def text(status: StatusDocument, history: History | None = None, **size: Any) ->
 
 
 PICTURE = """\
-greenhouse-1  ready  up 01:02:03  2 clients on 127.0.0.1:1883  AWS endpoint 127.0.0.1:4566
+greenhouse-1  ready  up 01:02:03  2 clients on 127.0.0.1:1883  AWS 127.0.0.1:4566
 store  14 commits  1.2 MiB of 2.0 GiB
 
 Rules
@@ -57,7 +57,7 @@ Devices
 """.replace("{error}", "/dev/ttyUSB0 is not there. Plug it in.")
 
 LIVE = """\
-greenhouse-1  ready  up 01:02:03  2 clients on 127.0.0.1:1883  AWS endpoint 127.0.0.1:4566
+greenhouse-1  ready  up 01:02:03  2 clients on 127.0.0.1:1883  AWS 127.0.0.1:4566
 store  14 commits, 7.0/s  1.2 MiB of 2.0 GiB
 
 Readings
@@ -96,8 +96,23 @@ def test_the_gist_on_one_line() -> None:
 def test_a_full_store_and_a_wrong_clock_are_seen() -> None:
     store = {**STATUS["store"], "full": "max_bytes is used up"}  # type: ignore[dict-item]
     lines = text(document(store=store, time={"wall_ms": 0, "wall_trusted": False}))
-    assert lines[0].endswith("clock not synchronised")
-    assert lines[1].endswith("FULL: max_bytes is used up")
+    assert lines[1].endswith("FULL: max_bytes is used up  clock not synchronised")
+
+
+def test_commands_that_a_device_refused_are_seen() -> None:
+    (device,) = cast("list[dict[str, object]]", copy.deepcopy(STATUS["devices"]))
+    for count, shown in ((1, "1 command refused"), (2, "2 commands refused")):
+        devices = [{**device, "state": "running", "commands_rejected": count}]
+        assert text(document(devices=devices))[-1].endswith(f"0 dropped  {shown}")
+
+
+def test_a_narrow_terminal_shows_the_newest_end_of_a_wave() -> None:
+    history = History()
+    for second in range(30):
+        status = document(recent=recent("9" if second == 29 else "1", second + 1))
+        history.look(status, float(second))
+    (line,) = (row for row in text(status, history, width=60) if "temperature  9" in row)
+    assert len(line) == 60 and line.endswith("▁▁█")
 
 
 def test_a_gateway_with_nothing_in_it() -> None:

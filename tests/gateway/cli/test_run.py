@@ -123,7 +123,7 @@ def test_an_address_that_is_taken_is_told_with_a_remedy(folder: Path) -> None:
         (folder / "weir.toml").write_text(settings)
         code, out, err = weir(folder, "run")
     assert (code, out) == (1, "")
-    assert "weir: an address is taken: " in err and str(port) in err
+    assert f"weir: 127.0.0.1:{port} is taken by another program.\n" in err
     assert "ss -ltnp" in err
     assert "Traceback" not in err
 
@@ -135,6 +135,18 @@ def test_a_data_dir_that_cannot_be_is_told_with_a_remedy(folder: Path) -> None:
     assert f"{folder}/data" in err
     assert "Name a folder as data_dir" in err
     assert "Traceback" not in err
+
+
+def test_a_data_dir_that_cannot_be_made_is_told_with_a_remedy(folder: Path) -> None:
+    settings = (folder / "weir.toml").read_text()
+    assert settings.count('data_dir = "data"') == 1
+    (folder / "weir.toml").write_text(
+        settings.replace('data_dir = "data"', 'data_dir = "/proc/weir"')
+    )
+    code, out, err = weir(folder, "run")
+    assert (code, out) == (1, "")
+    assert "/proc/weir" in err
+    assert "Name a folder as data_dir, or one that can be made" in err
 
 
 @pytest.mark.parametrize(
