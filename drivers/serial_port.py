@@ -208,7 +208,7 @@ class SerialDriver:
         reason = "" if cause is None else f" ({cause.strerror})"
         error = HardwareVanished(
             f"the port {self._path} went away{reason}",
-            hint="check the plug and the cable; it is opened again when it is back",
+            hint="check the plug and the cable",
         )
         error.__cause__ = cause
         self._end(error)

@@ -34,7 +34,8 @@ class Address:
         """
         host, colon, port_text = text.rpartition(":")
         if not colon or not host:
-            raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:4566")
+            port = text if text.isascii() and text.isdigit() else "4566"
+            raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:{port}")
         if host.startswith("[") != host.endswith("]"):
             raise ValueError(f"{text!r} has an unpaired bracket; write an IPv6 address as [::1]:80")
         if host.startswith("["):

@@ -27,6 +27,9 @@ STOP_TIMEOUT_S = 10.0
 
 POLL_S = 0.1
 
+# A log beyond this is begun anew at the next start.
+MAX_LOG_BYTES = 1_000_000
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "demo"
 
 # Both cross the rule's 30 degrees now and then, each at its own pace.
@@ -51,6 +54,7 @@ class Demo:
         self._gateway: subprocess.Popen[bytes] | None = None
         self._view: subprocess.Popen[bytes] | None = None
         self._sensors: list[subprocess.Popen[bytes]] = []
+        self._log_starts: dict[str, int] = {}
 
     def prepare(self) -> bool:
         """Write settings and rules where there are none yet; return whether it did."""
@@ -137,12 +141,16 @@ class Demo:
         for sensor in self._sensors:
             sensor.terminate()
         for sensor in self._sensors:
-            _end(sensor, signal.SIGTERM)
+            _wait(sensor)
         return 0 if self._gateway is None else _end(self._gateway, signal.SIGTERM)
 
     def _start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a process with a log of its own, out of the reach of the terminal's Ctrl-C."""
-        with self._log(name).open("wb") as log:
+        with self._log(name).open("ab") as log:
+            # What is in the log may be of a demo that runs in this folder at this moment: kept.
+            if log.tell() > MAX_LOG_BYTES:
+                log.truncate(0)
+            self._log_starts[name] = log.seek(0, os.SEEK_END)
             return subprocess.Popen(  # noqa: S603 - as above
                 command,
                 stdin=subprocess.DEVNULL,
@@ -154,7 +162,7 @@ class Demo:
     def _wait_until_ready(self) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         with self._log("gateway").open("rb") as log:
-            while not _has_line(log, b"weir: ready"):
+            while not _has_line(log, b"weir: ready", self._log_starts["gateway"]):
                 if self._gateway is None or self._gateway.poll() is not None:
                     raise DemoFailed(f"the gateway did not start\n{self._gateway_end()}")
                 if time.monotonic() > deadline_s:
@@ -171,7 +179,11 @@ class Demo:
         """Return how the gateway ended, as far as one can tell from outside."""
         code = None if self._gateway is None else self._gateway.poll()
         log = self._log("gateway")
-        text = log.read_text(encoding="utf-8", errors="replace")
+        start = self._log_starts.get("gateway", 0)
+        try:
+            text = log.read_bytes()[start:].decode(errors="replace")
+        except OSError as error:
+            return f"exit code {code}; {log} cannot be read: {error.strerror}"
         return f"exit code {code}; {log} ends with:\n{text[-1500:]}"
 
 
@@ -235,8 +247,8 @@ def _shown(program: str) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _has_line(log: IO[bytes], line: bytes) -> bool:
-    log.seek(0)
+def _has_line(log: IO[bytes], line: bytes, start: int) -> bool:
+    log.seek(start)
     return line in log.read().splitlines()
 
 
@@ -244,6 +256,11 @@ def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
     """Ask a process to end, wait, and kill it where it does not; return its exit code."""
     if process.poll() is None:
         process.send_signal(number)
+    return _wait(process)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that was asked to end, and kill it where it does not; as `_end`."""
     try:
         return process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -170,6 +170,9 @@ def main(arguments: list[str] | None = None) -> int:
             device.tick(time.monotonic() - started_s)
             time.sleep(1 / options.rate)
     except KeyboardInterrupt:
+        # Whoever asks twice still gets a clean end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         device.stop()
     return 0
 

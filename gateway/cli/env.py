@@ -39,7 +39,7 @@ def add_parser(commands: Commands) -> None:
         "env",
         help="print what points boto3 and the AWS CLI at this gateway",
         description="Print the environment variables that point boto3, the AWS CLI and other AWS "
-        "clients at this gateway. They hold a secret. In a shell: eval $(weir env)",
+        'clients at this gateway. They hold a secret. In a shell: eval "$(weir env)"',
         allow_abbrev=False,
     )
     add_location_options(parser)
@@ -107,7 +107,14 @@ def _from_files(config: Path, running_bind: str) -> Mapping[str, str]:
             hint="start the gateway first",
         )
     data_dir = settings.gateway.data_dir
-    if not (data_dir / _KEY_FILE).exists():
+    try:
+        has_keys = (data_dir / _KEY_FILE).exists()
+    except OSError as error:  # the folder is closed to this user
+        raise NoAwsEndpoint(
+            f"the keys in {data_dir} are not for this user: {error.strerror}",
+            hint="become a member of the group weir, or use sudo",
+        ) from error
+    if not has_keys:
         # Opening would make the keys, perhaps as a user whose file the gateway could not read.
         raise NoAwsEndpoint(
             f"there are no keys in {data_dir} yet", hint="start the gateway once: it makes them"

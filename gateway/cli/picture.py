@@ -33,7 +33,7 @@ def draw(status: StatusDocument, history: History | None = None) -> list[Line]:
         status: What the gateway answered.
         history: The looks before it, for readings and rates; None leaves them out.
     """
-    lines = [_head(status), _store(status, history)]
+    lines = [_head(status), _store(status, history) + _clock(status)]
     if history is not None:
         readings = sorted(history.readings.values(), key=lambda reading: reading.topic)
         lines += _table("Readings", readings, _reading, "none yet")
@@ -91,21 +91,25 @@ def _head(status: StatusDocument) -> Line:
     mqtt = status.get("mqtt")
     line.append((f"  up {_span(status.get('uptime_s', 0.0))}", ""))
     if mqtt is not None:
-        clients = "1 client" if mqtt["connections"] == 1 else f"{mqtt['connections']} clients"
+        clients = _counted(mqtt["connections"], "client")
         line.append((f"  {clients} on {', '.join(mqtt['listeners']) or 'no listener'}", ""))
     aws = status.get("aws")
     if aws is not None and aws["bind"]:
-        line.append((f"  AWS endpoint {aws['bind']}", ""))
-    if not status.get("time", {}).get("wall_trusted", True):
-        line.append(("  clock not synchronised", "dim"))
+        line.append((f"  AWS {aws['bind']}", ""))
     return line
+
+
+def _clock(status: StatusDocument) -> Line:
+    if status.get("time", {}).get("wall_trusted", True):
+        return []
+    return [("  clock not synchronised", "dim")]
 
 
 def _store(status: StatusDocument, history: History | None) -> Line:
     store = status.get("store")
     if store is None:
         return []
-    line: Line = [("store", "dim"), (f"  {store['commits']} commits", "")]
+    line: Line = [("store", "dim"), (f"  {_counted(store['commits'], 'commit')}", "")]
     if history is not None:
         line.append((f", {_rate(history.commits_per_s)}/s", ""))
     line.append((f"  {_size(store['live_bytes'])} of {_size(store['max_bytes'])}", ""))
@@ -157,7 +161,7 @@ def _rule(rule: RuleStatus) -> Line:
 
 
 def _hits(rule: RuleStatus) -> str:
-    return "1 hit" if rule["matched"] == 1 else f"{rule['matched']} hits"
+    return _counted(rule["matched"], "hit")
 
 
 def _queue(queue: QueueStatus) -> Line:
@@ -174,13 +178,19 @@ def _device(device: DeviceStatus) -> Line:
         (harmless(device["name"]), ""),
         (device["driver"], "dim"),
         (device["state"], "good" if device["state"] == "running" else "bad"),
-        (f"{device['readings']} readings", ""),
+        (_counted(device["readings"], "reading"), ""),
         (f"{device['rejected']} rejected", "bad" if device["rejected"] else "dim"),
         (f"{device['dropped']} dropped", "bad" if device["dropped"] else "dim"),
     ]
+    if refused := device.get("commands_rejected"):
+        line.append((f"{_counted(refused, 'command')} refused", "bad"))
     if device["last_error"] and device["state"] != "running":
         line.append((harmless(device["last_error"]), "bad"))
     return line
+
+
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _value(reading: Reading) -> str:
@@ -213,7 +223,9 @@ def _cut(line: Line, width: int, *, colour: bool) -> str:
     text = ""
     room = width
     for piece, name in line:
-        if len(piece) > room:
+        if len(piece) > room and name == "wave":
+            piece = piece[len(piece) - room :]  # its newest end is on the right
+        elif len(piece) > room:
             piece = piece[: max(room - 1, 0)] + "…" if room > 0 else ""
         text += style(piece, name, colour=colour)
         room -= len(piece)

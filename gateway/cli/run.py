@@ -10,6 +10,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from gateway.cli.commands import Commands
 
 __all__ = ["CannotStart", "add_parser", "run"]
+
+_BIND: Final = re.compile(r"bind on address \('([^']*)', (\d+)")
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -110,11 +113,22 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _reason(error: OSError) -> str:
+    # asyncio and uvloop put the address into the text, as Python writes a tuple.
+    bind = _BIND.search(error.strerror or "")
     if error.errno == errno.EADDRINUSE:
-        return f"an address is taken: {error.strerror}"
+        return f"{_address(bind)} is taken by another program"
+    if bind is not None:
+        return f"the system refused to listen on {_address(bind)}: {os.strerror(error.errno or 0)}"
     return f"the system refused: {error.strerror or error}" + (
         f" ({error.filename})" if error.filename else ""
     )
+
+
+def _address(bind: re.Match[str] | None) -> str:
+    if bind is None:
+        return "an address"
+    host, port = bind.groups()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _remedy(error: OSError) -> str:
@@ -124,7 +138,7 @@ def _remedy(error: OSError) -> str:
         return "bind to an address that this machine has"
     if error.errno in (errno.EACCES, errno.EPERM):
         return "let the gateway's user own data_dir, and use ports from 1024 on"
-    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
         return "name a folder as data_dir, or one that can be made"
     if error.errno == errno.EROFS:
         return "put data_dir on a disk that can be written to"

@@ -55,6 +55,7 @@ def find_places(text: str) -> Places:
     """Return where the tables and keys of a valid TOML document stand."""
     text = text.replace("\r\n", "\n")
     lines: dict[KeyPath, int] = {}
+    implied: dict[KeyPath, int] = {}  # tables that have no header but those of tables in them
     entries: dict[KeyPath, int] = {}  # arrays of tables, and how many entries were seen
     table: KeyPath = ()
     at, line = 0, 1
@@ -76,6 +77,8 @@ def find_places(text: str) -> Places:
                 lines.setdefault(table, line)
                 table = (*table, entries[table])
             lines.setdefault(table, line)
+            for end in range(1, len(table)):
+                implied.setdefault(table[:end], line)
             at += 2 if is_entry else 1
         else:
             names, at = _dotted_key(text, at)
@@ -85,7 +88,7 @@ def find_places(text: str) -> Places:
         if at <= start:
             break  # not TOML after all: tell no more than what is known
         line += text.count("\n", start, at)
-    return Places(lines)
+    return Places(implied | lines)
 
 
 def _dotted_key(text: str, at: int) -> tuple[list[str], int]:

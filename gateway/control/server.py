@@ -291,4 +291,6 @@ def _error(status: int, code: str, message: str, hint: str) -> Response:
 
 
 def _refuse(refusal: Refusal, request: Request) -> Response:
-    return _error(refusal.status, "refused", refusal.value, "")
+    too_large = refusal is Refusal.BODY_TOO_LARGE
+    hint = f"Send at most {MAX_PAYLOAD_BYTES} bytes of payload." if too_large else ""
+    return _error(refusal.status, "refused", refusal.value, hint)

@@ -6,7 +6,7 @@ be added; none changes its meaning.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 __all__ = [
     "AwsStatus",
@@ -81,6 +81,7 @@ class DeviceStatus(TypedDict):
     readings: int
     rejected: int
     dropped: int
+    commands_rejected: NotRequired[int]
     last_error: str
 
 

@@ -104,6 +104,15 @@ def test_what_it_prints_works_and_a_second_run_finds_its_data(tmp_path: Path) ->
         assert body["ts"] > 1_600_000_000_000
         demo.until(lambda line: "greenhouse/vent/state value 1" in line)
         demo.until(lambda line: alarms(line) >= 3)  # one of them is hidden from us now
+        log = tmp_path / ".weir" / "gateway.log"
+        before = log.read_text()
+        assert "weir: ready" in before
+        with RunningDemo(tmp_path) as second:
+            assert second.process.wait(30) == 1
+            assert second.process.stdout is not None
+            out = second.process.stdout.read()
+        assert "another gateway" in out and "weir: ready" not in out
+        assert log.read_text().startswith(before)  # the first one's log is whole
         assert demo.interrupt() == 0
         assert "Everything is stopped" in demo.lines[-1]
         assert not os.path.lexists(tmp_path / ".weir" / "bench-thermometer")

@@ -133,7 +133,7 @@ WRONG = [
     ),
     (
         MINIMAL + '[[mqtt.listeners]]\nbind = "1883"\nanonymous = true\n',
-        "weir.toml:4: mqtt.listeners: '1883' is not host:port",
+        "weir.toml:4: mqtt.listeners: '1883' is not host:port, such as 127.0.0.1:1883",
     ),
     (
         MINIMAL
@@ -143,7 +143,7 @@ WRONG = [
     ),
     (
         MINIMAL + '[aws]\nbind = "0.0.0.0:1"\nauth = "none"\n',
-        'aws.auth = "none" lets everybody who reaches 0.0.0.0:1',
+        "aws.bind is 0.0.0.0:1: plain HTTP",
     ),
     (
         MINIMAL + '[[devices]]\nname = "t"\ndriver = "seriall"\ntopic = "a"\n',
@@ -195,9 +195,10 @@ commit_interval_ms = -1
 name = "a"
 delay_s = 901
 [uplink]
+[[kinesis.streams]]
 """
     found = [problem.split(": ")[0] for problem in problems_of(tmp_path, text)]
-    assert found == [f"weir.toml:{line}" for line in (3, 5, 6, 9, 10)]
+    assert found == [f"weir.toml:{line}" for line in (3, 5, 6, 9, 10, 11)]
 
 
 def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:

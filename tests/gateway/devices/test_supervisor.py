@@ -157,6 +157,24 @@ def test_a_driver_that_fails_is_run_again_with_growing_waits(
     run(main())
 
 
+def test_the_log_says_once_that_a_device_is_back(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        caplog.set_level(logging.INFO)
+        bench = Bench(
+            ScriptedDriver(HardwareUnavailable("no port"), HardwareUnavailable("no port"))
+        )
+        task = await bench.start(runs=3)
+        assert "gives readings again" not in caplog.text
+        bench.say(b"1", b"2")
+        back = [r for r in caplog.records if "gives readings again" in r.getMessage()]
+        assert [record.levelno for record in back] == [logging.INFO]
+        await cancelled(task)
+
+    run(main())
+
+
 def test_a_run_that_lasted_makes_the_next_wait_short(run: Run) -> None:
     async def main() -> None:
         driver = ScriptedDriver(*[HardwareUnavailable("x")] * 8, SETTLED_S + 1)
