@@ -114,6 +114,18 @@ class Gateway:
         await self._start_aws()
         await self._start_control()
         await self._start_mqtt()
+        log.info(
+            "%s (Weir %s): data in %s; MQTT on %s; AWS endpoint %s; %d rule(s), %d queue(s), "
+            "%d device(s)",
+            settings.gateway.name,
+            __version__,
+            data_dir,
+            ", ".join(listener.address for listener in self._listeners) or "no address",
+            self._aws_bind or "off",
+            len(self.engine.status()),
+            len(self.sqs.names()),
+            len(settings.devices),
+        )
 
     async def stop(self) -> None:
         """Accept nothing more, commit what was taken, close everything, in reverse order."""
@@ -273,13 +285,14 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         log.info("stopping")
     finally:
         await gateway.stop()
+        log.info("stopped")
 
 
 def _give_up() -> None:
     """End the process though something still hangs; on a thread, for the loop itself may."""
     log.critical(
         "not stopped after %.0f s, so it ends now: something hangs, most likely the disk. "
-        "Nothing that was acknowledged is lost",
+        "What was not acknowledged is not kept",
         STOP_LIMIT_S,
     )
     os._exit(1)

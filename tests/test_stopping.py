@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -157,3 +158,21 @@ def test_a_signal_while_it_starts(tmp_path: Path) -> None:
     assert b"Traceback" not in errors
     with pytest.raises(OSError), socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(gateway.data_dir / "control.sock"))
+
+
+def test_a_data_folder_that_is_deleted_ends_the_gateway_before_it_promises_anything(
+    tmp_path: Path,
+) -> None:
+    with GatewayProcess(tmp_path) as gateway:
+        assert gateway.process is not None
+        client = Client(gateway.mqtt_port, "c")
+        client.sock.sendall(publish(b"bench/x", b"kept"))
+        assert client.read(4) == b"\x40\x02\0\7"
+        shutil.rmtree(gateway.data_dir)
+        client.sock.sendall(publish(b"bench/x", b"lost"))
+        assert client.last_words() == b"", "an acknowledgement left for a deleted file"
+        assert gateway.process.wait(LIMIT_S) == 1
+        assert gateway.process.stdout is not None
+        gateway.process.stdout.close()
+        assert "was deleted or replaced while the gateway ran" in gateway.log_tail()
+        client.close()

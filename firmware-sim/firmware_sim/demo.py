@@ -84,26 +84,20 @@ class Demo:
             ) from error
 
     def start(self) -> None:
-        """Start the gateway, wait until it is ready, then plug the sensors in.
+        """Plug the board in, start the gateway, and the MQTT device once it can connect.
 
         Raises:
             DemoFailed: The gateway did not become ready.
         """
         host, _, port = self.addresses()[0].rpartition(":")
-        self._gateway = self._start("gateway", [*_weir(), "run", "--config", str(self._config)])
-        self._wait_until_ready()
         link = self._folder / "bench-thermometer"
         python = [sys.executable, "-m"]
-        self._sensors = [
-            self._start(
-                "serial-board",
-                [*python, "firmware_sim.serial_board", "--link", str(link), *BOARD],
-            ),
-            self._start(
-                "mqtt-device",
-                [*python, "firmware_sim.mqtt_device", "--host", host, "--port", port, *DEVICE],
-            ),
-        ]
+        board = [*python, "firmware_sim.serial_board", "--link", str(link), *BOARD]
+        device = [*python, "firmware_sim.mqtt_device", "--host", host, "--port", port, *DEVICE]
+        self._sensors.append(self._start("serial-board", board))
+        self._gateway = self._start("gateway", [*_weir(), "run", "--config", str(self._config)])
+        self._wait_until_ready()
+        self._sensors.append(self._start("mqtt-device", device))
 
     def watch(self, lines_above: int) -> None:
         """Show the live view until it ends or is interrupted.

@@ -31,6 +31,7 @@ from gateway.services.sqs.errors import (
     InvalidAddress,
     InvalidParameterValue,
     MissingParameter,
+    QueueDoesNotExist,
     UnsupportedOperation,
 )
 
@@ -103,6 +104,11 @@ def _failed(entry: Entry, error: SqsError) -> Members:
     return {"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": str(error)}
 
 
+def _outcome(successful: list[Members], failed: list[Members]) -> Members:
+    """Return a batch's lists; an empty one is absent, or the Java SDK's `hasFailed()` is true."""
+    return {"Successful": successful or None, "Failed": failed or None}
+
+
 @final
 class _Operations:
     """The handlers. Parameters are checked against the model already."""
@@ -121,7 +127,9 @@ class _Operations:
         return {"QueueUrl": self._url(queue.record.name, call)}
 
     async def get_queue_url(self, parameters: Members, call: Call) -> Members:
-        queue = self._service.find(cast(str, parameters["QueueName"]))
+        queue = self._service.queue(cast(str, parameters["QueueName"]))
+        if queue is None:
+            raise QueueDoesNotExist
         return {"QueueUrl": self._url(queue.record.name, call)}
 
     async def list_queues(self, parameters: Members, call: Call) -> Members:
@@ -188,11 +196,11 @@ class _Operations:
             else:
                 accepted.append((entry["Id"], outgoing))
         rows = await queue.send_all([outgoing.message for _, outgoing in accepted])
-        successful = [
+        successful: list[Members] = [
             {"Id": entry_id, **outgoing.result(queue.message_id(row_id))}
             for (entry_id, outgoing), row_id in zip(accepted, rows, strict=True)
         ]
-        return {"Successful": successful, "Failed": failed}
+        return _outcome(successful, failed)
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -238,7 +246,7 @@ class _Operations:
                 successful.append({"Id": entry["Id"]})
         if handles:
             await queue.delete_all(handles)
-        return {"Successful": successful, "Failed": failed}
+        return _outcome(successful, failed)
 
     async def change_message_visibility(self, parameters: Members, call: Call) -> Members:
         await self._change_visibility(self._queue(parameters), parameters)
@@ -259,7 +267,7 @@ class _Operations:
                 failed.append(_failed(entry, outcome))
             else:
                 raise outcome
-        return {"Successful": successful, "Failed": failed}
+        return _outcome(successful, failed)
 
     async def _change_visibility(self, queue: Queue, parameters: Entry) -> None:
         timeout_s = _visibility_timeout(parameters)
@@ -295,6 +303,9 @@ def _entries(parameters: Members, shape: str) -> Sequence[Entry]:
 
 def _name_of_token(token: str) -> str:
     try:
-        return urlsafe_b64decode(token).decode("ascii")
+        name = urlsafe_b64decode(token)
+        if urlsafe_b64encode(name).decode() == token:  # decoding passes over what is not base64
+            return name.decode("ascii")
     except ValueError:
-        raise InvalidParameterValue("Invalid or expired next token.") from None
+        pass
+    raise InvalidParameterValue("Invalid or expired next token.")

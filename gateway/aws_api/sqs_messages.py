@@ -30,6 +30,7 @@ __all__ = ["Outgoing", "Wanted", "integer", "only_for_fifo", "read_message", "we
 Members = dict[str, object]
 
 _TRACE_HEADER: Final = "AWSTraceHeader"
+_WEIGHED: Final = ("DataType", "StringValue", "BinaryValue")
 
 
 def integer(parameters: Mapping[str, object], name: str, low: int, high: int) -> int | None:
@@ -111,6 +112,7 @@ def read_message(
     if attributes or system:
         check_attributes(attributes)
         check_attributes(system)
+        _check_trace_header(system)
         if len(body) + size_bytes(attributes) > limits.max_message_bytes:
             raise too_large(limits.max_message_bytes)
     message = NewMessage(
@@ -124,8 +126,18 @@ def read_message(
 
 def weight_bytes(entry: Mapping[str, object]) -> int:
     """Return what a batch's entry weighs against the largest batch."""
-    body = cast(str, entry["MessageBody"])
-    return len(body.encode()) + size_bytes(_attributes(entry.get("MessageAttributes")))
+    members = cast("Mapping[str, Members]", entry.get("MessageAttributes") or {})
+    # Weighed as they came: a wrong attribute is the entry's own fault, found when it is read.
+    return len(cast(str, entry["MessageBody"]).encode()) + sum(
+        len(name.encode()) + sum(_length(member.get(part)) for part in _WEIGHED)
+        for name, member in members.items()
+    )
+
+
+def _length(value: object) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(value) if isinstance(value, bytes) else 0
 
 
 def _attributes(members: object) -> dict[str, AttributeValue]:
@@ -149,6 +161,15 @@ def _attributes(members: object) -> dict[str, AttributeValue]:
             )
         found[name] = AttributeValue(data_type, cast("str | bytes", value))
     return found
+
+
+def _check_trace_header(system: Mapping[str, AttributeValue]) -> None:
+    header = system.get(_TRACE_HEADER)
+    if header is not None and header.data_type != "String":
+        raise InvalidParameterValue(
+            f"The message system attribute '{_TRACE_HEADER}' must be of the type 'String', not "
+            f"'{header.data_type[:80]}'."
+        )
 
 
 @final

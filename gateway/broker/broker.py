@@ -109,8 +109,12 @@ class Broker:
         self._unnamed.add(connection)
 
     def connect(self, connection: Connection, packet: Connect) -> int:
-        """Give a connection its session, or say why not (a CONNECT return code, 3.2.2.3)."""
-        code = self._admit(packet)
+        """Give a connection its session, or say why not (a CONNECT return code, 3.2.2.3).
+
+        Raises:
+            InvalidTopic: Its will's topic has too many levels.
+        """
+        code = self._admit(connection, packet)
         if code != ConnectReturnCode.ACCEPTED:
             self.counters.refused_connects.value += 1
             return code
@@ -174,14 +178,12 @@ class Broker:
         """Count and report a client that broke the protocol; its connection is closed."""
         self.counters.malformed.value += 1
         self._metrics.counter(f"mqtt.protocol_errors.{error.cause}").value += 1
-        session = connection.session
-        log.info("closing %s: %s", session.client_id if session else "a new connection", error)
+        log.info("closing %s: %s", _who(connection), error)
 
     def not_reading(self, connection: Connection) -> None:
         """Count and report a client that sends and never reads; its connection is closed."""
         self.counters.not_reading.value += 1
-        session = connection.session
-        log.info("closing %s: it reads nothing", session.client_id if session else "a connection")
+        log.info("closing %s: it reads nothing", _who(connection))
 
     def refused(self, connection: Connection, error: StoreError) -> None:
         """Report once per burst that publishers are refused because the store takes nothing."""
@@ -220,10 +222,11 @@ class Broker:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _admit(self, packet: Connect) -> int:
+    def _admit(self, connection: Connection, packet: Connect) -> int:
         if packet.protocol_name != "MQTT" or packet.protocol_level != 4:
-            log.info(
-                "refused a client that speaks %r level %d: this gateway speaks MQTT 3.1.1 so far",
+            log.warning(
+                "refused %s, which speaks %r level %d: this gateway speaks MQTT 3.1.1 so far",
+                _who(connection),
                 packet.protocol_name[:20],
                 packet.protocol_level,
             )
@@ -232,17 +235,21 @@ class Broker:
             return ConnectReturnCode.IDENTIFIER_REJECTED  # [MQTT-3.1.3-8]
         if not packet.clean_session:
             log.warning(
-                "refused client %r: it asks for a persistent session, which is not there yet; "
-                "connect with clean session",
+                "refused client %r (%s): it asks for a persistent session, which is not there "
+                "yet; connect with clean session",
                 packet.client_id[:100],
+                connection.source_ip,
             )
             return ConnectReturnCode.SERVER_UNAVAILABLE
         if packet.will is not None and packet.will.qos > 1:
             log.warning(
-                "refused client %r: its will has QoS 2, which is not there yet",
+                "refused client %r (%s): its will has QoS 2, which is not there yet",
                 packet.client_id[:100],
+                connection.source_ip,
             )
             return ConnectReturnCode.SERVER_UNAVAILABLE
+        if packet.will is not None:
+            self.router.check_levels(packet.will.topic)
         return ConnectReturnCode.ACCEPTED
 
     def _release(self, connection: Connection) -> None:
@@ -255,3 +262,10 @@ class Broker:
             self.router.unsubscribe(session, topic_filter)
         if self._connections.get(session.client_id) is connection:
             del self._connections[session.client_id]
+
+
+def _who(connection: Connection) -> str:
+    """Name a connection for the log."""
+    session = connection.session
+    name = "a new connection" if session is None else f"client {session.client_id[:100]!r}"
+    return f"{name} ({connection.source_ip})"

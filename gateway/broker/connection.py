@@ -36,6 +36,7 @@ from gateway.mqtt.packets import (
     decode_subscribe,
     decode_unsubscribe,
     encode_connack,
+    encode_remaining_length,
     encode_suback,
     encode_unsuback,
     next_packet,
@@ -67,7 +68,9 @@ class Connection:
     Attributes:
         outlet: Bytes to write.
         session: The client's session; None before CONNECT.
-        last_seen_s: Monotonic time of the last bytes from the client.
+        source_ip: The peer's address.
+        last_seen_s: Monotonic time of the last bytes from the client; until its CONNECT is whole,
+            of the opening.
         idle_limit_s: Silence longer than this ends the connection; 0 for no limit.
         closed: Nothing more is taken.
         paused: Nothing is read just now, so silence says nothing about the client.
@@ -81,7 +84,6 @@ class Connection:
         "_missing",
         "_partial",
         "_publisher",
-        "_source_ip",
         "_will",
         "closed",
         "idle_limit_s",
@@ -89,6 +91,7 @@ class Connection:
         "outlet",
         "paused",
         "session",
+        "source_ip",
     )
 
     def __init__(
@@ -100,7 +103,7 @@ class Connection:
         now_s: float,
     ) -> None:
         self._broker = broker
-        self._source_ip = source_ip
+        self.source_ip = source_ip
         self._close = close
         self.outlet = Outlet(wake)
         self.session: Session | None = None
@@ -123,7 +126,8 @@ class Connection:
         Raises:
             MqttError: The client broke the protocol; the connection has to be closed.
         """
-        self.last_seen_s = now_s
+        if self.session is not None:
+            self.last_seen_s = now_s
         if self._partial:
             # A packet in many small pieces is gathered without looking at it each time.
             self._partial += data
@@ -137,6 +141,8 @@ class Connection:
         if self.session is None:
             at = self._expect_connect(data)
         if self.session is not None:
+            # From here on only: a CONNECT that comes byte by byte does not put its time off.
+            self.last_seen_s = now_s
             at = self._handle_packets(data, at)
             if at < len(data) and not self.closed:
                 self._partial += data[at:]
@@ -179,6 +185,12 @@ class Connection:
                     raise MalformedPacket(
                         "packet-too-large", f"a packet of {end - at} bytes; the limit is {limit}"
                     )
+                if not data[body - 1] and end <= size and first >> 4 == PUBLISH:
+                    # More digits than needed: allowed, but strict subscribers would close over it.
+                    head = data[at : at + 1] + encode_remaining_length(end - body)
+                    self._handle_packets(head + data[body:end], 0)
+                    at = end
+                    continue
             if end > size:
                 self._missing = end - at
                 return at
@@ -313,7 +325,7 @@ class Connection:
         # One and a half times the keep alive [MQTT-3.1.2-24].
         self.idle_limit_s = connect.keep_alive_s * 1.5
         client_id = self.session.client_id
-        self._publisher = Publisher(client_id, client_id=client_id, source_ip=self._source_ip)
+        self._publisher = Publisher(client_id, client_id=client_id, source_ip=self.source_ip)
         self.outlet.send(encode_connack(ConnectReturnCode.ACCEPTED))
         return end
 
@@ -340,6 +352,7 @@ class Connection:
             self.outlet.send(PINGRESP_PACKET)
         elif kind == PUBACK:
             decode_packet_identifier(data[body:end], "PUBACK")
+            session.acknowledge(data[body:end])
         elif kind == DISCONNECT:
             _expect_empty(body, end, "DISCONNECT")
             self._will = None  # [MQTT-3.14.4-3]

@@ -124,10 +124,7 @@ class Router:
             InvalidTopic: Nothing may be published to this name.
         """
         topic = decode_topic_name(topic_bytes)
-        if topic.count("/") >= self.max_topic_levels:
-            raise InvalidTopic(
-                "topic-levels", f"a topic name has more than {self.max_topic_levels} levels"
-            )
+        self.check_levels(topic)
         local = []
         granted: dict[Session, int] = {}
         for subscription in self._tree.match(topic):
@@ -148,6 +145,17 @@ class Router:
                 self.routes.clear()
             self.routes[topic_bytes] = route
         return route
+
+    def check_levels(self, topic: str) -> None:
+        """Refuse a topic name with too many levels.
+
+        Raises:
+            InvalidTopic: It has more than `max_topic_levels`.
+        """
+        if topic.count("/") >= self.max_topic_levels:
+            raise InvalidTopic(
+                "topic-levels", f"a topic name has more than {self.max_topic_levels} levels"
+            )
 
     def publish(self, message: Message) -> None:
         """Route a message that comes from inside: a republish, a will, a device, a person.

@@ -44,6 +44,8 @@ class Committer:
         call: Callable[..., object],
     ) -> None:
         self._connection = connection
+        self._database = database
+        self._identity = _identity(database)
         self._call = call
         (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         self._checkpoint_frames = max(checkpoint_bytes // (page_bytes + 24), 1)
@@ -93,6 +95,14 @@ class Committer:
         except sqlite3.Error as error:
             self._call(committed, error)
             return
+        if _identity(self._database) != self._identity:
+            # An fsync of a deleted file promises nothing: not one acknowledgement may leave.
+            log.critical(
+                "%s was deleted or replaced while the gateway ran, so nothing can be kept any "
+                "more; the gateway ends",
+                self._database,
+            )
+            os._exit(1)
         self._call(committed, None)
         (frames,) = _MAX_FRAME.unpack(os.pread(self._wal_index, 4, _MAX_FRAME_OFFSET))
         if frames >= self._checkpoint_frames:
@@ -115,3 +125,12 @@ class Committer:
             # The log keeps what could not be copied; the next checkpoint takes it up again, and
             # a disk that is full shows itself at the next write.
             return
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file a name stands for now; None for no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -62,6 +62,14 @@ class Space:
         self._page_bytes = page_bytes
         self.free_pages = free_pages
         self.live_bytes = (pages - free_pages) * page_bytes
+        try:
+            return self._judge()
+        except OSError as error:
+            self._become_full(f"the data folder cannot be read: {error.strerror}", disk=True)
+            return False
+
+    def _judge(self) -> bool:
+        free_pages, page_bytes = self.free_pages, self._page_bytes
         disk = os.statvfs(self._folder)
         disk_free = disk.f_bavail * disk.f_frsize
         over_limit = self._limit_bytes_left() < 0

@@ -251,6 +251,9 @@ class SqsService:
                 await self.expire()
             except (StoreError, QueueDoesNotExist) as error:
                 log.warning("expired messages could not be removed now: %s", error)
+            except Exception:
+                # The outermost frame of a task that nobody awaits: it looks again next time.
+                log.exception("expired messages could not be removed now")
 
     def _reload(self) -> None:
         for queue in self._queues.values():

@@ -33,10 +33,25 @@ def attribute(data_type: str, **value: object) -> dict[str, object]:
     return {**BODY, "MessageAttributes": {"a": {"DataType": data_type, **value}}}
 
 
+def trace(data_type: str, **value: object) -> dict[str, object]:
+    return {**BODY, "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": data_type, **value}}}
+
+
 ELEVEN = [f"e{n}" for n in range(11)]
 LARGE = {
     "QueueUrl": QUEUE,
     "Entries": [{"Id": f"e{n}", "MessageBody": "x" * 300_000} for n in range(4)],
+}
+HEAVY = {  # the attributes count, a wrong one too
+    "QueueUrl": QUEUE,
+    "Entries": [
+        {
+            "Id": f"e{n}",
+            "MessageBody": "x",
+            "MessageAttributes": {"a": {"DataType": "Text", "StringValue": "x" * 300_000}},
+        }
+        for n in range(4)
+    ],
 }
 INVALID = ("InvalidParameterValueException", "InvalidParameterValue", 400)
 MISSING = ("MissingRequiredParameterException", "MissingParameter", 400)
@@ -50,6 +65,8 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
     [
         # queues
         ("GetQueueUrl", {"QueueName": "none"}, NO_QUEUE),
+        ("GetQueueUrl", {"QueueName": "elsewhere/errors"}, NO_QUEUE),
+        ("GetQueueUrl", {"QueueName": QUEUE}, NO_QUEUE),
         ("DeleteQueue", {"QueueUrl": NONE}, NO_QUEUE),
         ("GetQueueAttributes", {"QueueUrl": NONE, "AttributeNames": ["All"]}, NO_QUEUE),
         ("SendMessage", {"QueueUrl": NONE, "MessageBody": "x"}, NO_QUEUE),
@@ -91,6 +108,7 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
         ("ListQueues", {"MaxResults": 1001}, INVALID),
         ("ListQueues", {"MaxResults": 1, "NextToken": "ä"}, INVALID),
         ("ListQueues", {"MaxResults": 1, "NextToken": "x"}, INVALID),
+        ("ListQueues", {"MaxResults": 1, "NextToken": "???"}, INVALID),
         # sending
         ("SendMessage", {**BODY, "MessageBody": ""}, MISSING),
         ("SendMessage", {**BODY, "MessageBody": "x" * 2049}, INVALID),
@@ -106,6 +124,8 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
         ("SendMessage", attribute("Number", StringValue="ten"), INVALID),
         ("SendMessage", attribute("String", StringListValues=["x"]), NOT_YET),
         ("SendMessage", {**attribute("String", StringValue="x" * 2042)}, INVALID),
+        ("SendMessage", trace("Number", StringValue="1"), INVALID),
+        ("SendMessage", trace("Binary", BinaryValue=b"x"), INVALID),
         # receiving
         ("ReceiveMessage", {"QueueUrl": QUEUE, "MaxNumberOfMessages": 0}, INVALID),
         ("ReceiveMessage", {"QueueUrl": QUEUE, "MaxNumberOfMessages": 11}, INVALID),
@@ -138,6 +158,7 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
                 (["a b"], "InvalidBatchEntryId"),
             ]
         ),
+        ("SendMessageBatch", HEAVY, ("BatchRequestTooLong", OLD + "BatchRequestTooLong", 400)),
         ("SendMessageBatch", LARGE, ("BatchRequestTooLong", OLD + "BatchRequestTooLong", 400)),
         # what is not there yet
         ("PurgeQueue", {"QueueUrl": QUEUE}, NOT_YET),

@@ -232,6 +232,46 @@ def test_batches_with_partial_failure(sqs: Any, url: str) -> None:
     assert counts["ApproximateNumberOfMessages"] == "0"
 
 
+def test_a_batch_names_only_the_lists_that_hold_something(sqs: Any, url: str) -> None:
+    # The Java SDK's hasFailed() asks whether the list is there, not whether it is empty.
+    sent = sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "x"}])
+    assert ("Successful" in sent, "Failed" in sent) == (True, False)
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    handle = message["ReceiptHandle"]
+    for operation, more in (
+        (sqs.change_message_visibility_batch, {"VisibilityTimeout": 30}),
+        (sqs.delete_message_batch, {}),
+    ):
+        good = [{"Id": "a", "ReceiptHandle": handle, **more}]
+        done = operation(QueueUrl=url, Entries=good)
+        assert ("Successful" in done, "Failed" in done) == (True, False)
+        bad = [{"Id": "a", "ReceiptHandle": "nonsense", **more}]
+        refused = operation(QueueUrl=url, Entries=bad)
+        assert ("Successful" in refused, "Failed" in refused) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        {"DataType": "String"},
+        {"DataType": "String", "StringListValues": ["x"]},
+        {"DataType": "Number", "StringValue": "ten"},
+        {"DataType": "String", "StringValue": "x", "BinaryValue": b"x"},
+    ],
+)
+def test_one_wrong_attribute_refuses_its_own_entry_only(
+    sqs: Any, url: str, attribute: dict[str, Any]
+) -> None:
+    entries = [
+        {"Id": "good", "MessageBody": "x"},
+        {"Id": "bad", "MessageBody": "y", "MessageAttributes": {"a": attribute}},
+    ]
+    sent = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert [e["Id"] for e in sent["Successful"]] == ["good"]
+    assert [e["Id"] for e in sent["Failed"]] == ["bad"]
+    assert [m["Body"] for m in sqs.receive_message(QueueUrl=url)["Messages"]] == ["x"]
+
+
 def test_visibility_and_delay(sqs: Any, url: str) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="now")
     sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)

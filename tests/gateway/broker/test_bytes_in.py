@@ -312,3 +312,22 @@ def test_unfinished_packets_of_all_connections_together_have_a_limit(
             assert bench.count("mqtt.publish.received") == 2
 
     run(main())
+
+
+def test_an_overlong_remaining_length_is_understood_and_not_passed_on(
+    run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            subscriber, publisher = bench.client("s"), bench.client("p")
+            subscriber.subscribe(("a", 1))
+            publisher.send(b"\x30\x84\x00\x00\x01ax")
+            assert subscriber.out() == b"\x30\x04\x00\x01ax"
+            assert publisher.send(b"\x32\x86\x80\x00\x00\x01a\x00\x07x") == puback(7)
+            assert subscriber.out() == b"\x32\x06\x00\x01a\x00\x01x"
+            (session,) = [s for s in bench.broker.sessions() if s.client_id == "s"]
+            assert len(session.in_flight) == 1
+            subscriber.send(b"\x40\x82\x00\x00\x01")
+            assert not session.in_flight
+
+    run(main())

@@ -231,18 +231,17 @@ def test_a_refused_connect_leaves_no_will(run: Run, tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_will_that_may_not_be_published_is_reported(
-    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_will_that_could_never_be_published_is_refused_at_once(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         async with open_bench(tmp_path, MqttSettings(max_topic_levels=3)) as bench:
-            client = bench.client("c", will=Will("a/b/c/d", b"", 0, False))
-            client.lost()
+            client = WireClient(bench)
+            will = Will("a/b/c/d", b"", 0, False)
+            assert client.send(encode_connect(Connect("MQTT", 4, client_id="c", will=will))) == b""
+            assert client.closed and client.error is not None
+            assert client.error.cause == "topic-levels"
             assert bench.broker.connection_count == 0
-            assert bench.count("mqtt.lost_wills") == 1
 
     run(main())
-    assert "the will of client 'c' was lost" in caplog.text
 
 
 def test_a_will_in_a_batch_that_fails_is_reported(
@@ -272,6 +271,22 @@ def test_a_will_in_a_batch_that_fails_is_reported(
 
 
 # --- silence ------------------------------------------------------------------------------------
+
+
+def test_a_connect_that_comes_byte_by_byte_does_not_put_its_time_off(
+    run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path, MqttSettings(connect_timeout_s=10.0)) as bench:
+            slow = WireClient(bench)
+            packet = encode_connect(Connect("MQTT", 4, client_id="slow"))
+            for second, byte in enumerate(packet[:12]):
+                slow.now_s = float(second)
+                slow.send(bytes((byte,)))
+                bench.broker.sweep(slow.now_s)
+                assert slow.closed == (second > 10)
+
+    run(main())
 
 
 def open_and_silent(bench: Bench, keep_alive_s: int) -> WireClient:

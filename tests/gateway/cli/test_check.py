@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from gateway.cli import location
+from gateway.cli.main import main
+
 GOOD = """\
 [gateway]
 data_dir = "data"
@@ -135,13 +138,17 @@ def test_a_missing_rules_folder_is_a_problem(folder: Path) -> None:
     assert "rules.d does not exist; create it, or correct rules.dir." in done.stdout
 
 
-def test_no_settings_file_at_all(tmp_path: Path) -> None:
-    if Path("/etc/weir/weir.toml").exists():
-        pytest.fail("this machine has a gateway installed; this test needs one without")
-    done = weir(tmp_path, "check")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "weir: there is no settings file: neither weir.toml nor /etc/weir/weir.toml.\n"
+def test_no_settings_file_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # In this process, so that a gateway installed on this machine plays no part.
+    places = (tmp_path / "weir.toml", tmp_path / "etc" / "weir.toml")
+    monkeypatch.setattr(location, "PLACES", places)
+    assert main(["check"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        f"weir: there is no settings file: neither {places[0]} nor {places[1]}.\n"
         "  Name one with --config.\n"
     )
 
