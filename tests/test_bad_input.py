@@ -91,6 +91,10 @@ class Site:
                 return error.code, query_error, json.loads(error.read())
 
 
+# One gateway for all of them: they are about what it does to the neighbour meanwhile.
+pytestmark = pytest.mark.xdist_group("bad-input")
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Neighbour]]:
     folder: Path = tmp_path_factory.mktemp("site")
@@ -107,7 +111,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Nei
         finally:
             published = neighbour.finish()
         # Whatever the tests did: acknowledged, delivered and queued, each exactly once.
-        assert len(published) > 100
+        assert published, "the neighbour published nothing: nothing was shown"
         assert neighbour.delivered == Counter(published)
         assert Counter(drain(here.sqs)) == Counter(payload.decode() for payload in published)
         assert gateway.stop() == 0
