@@ -16,9 +16,9 @@ from pathlib import Path
 import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
-from benchmarks.processes import Mosquitto, cpu_ns, resident_bytes
+from benchmarks.processes import Mosquitto, cpu_ns
 from benchmarks.sink import Sink
-from tests.rig.gateway_process import GatewayProcess
+from tests.rig.gateway_process import GatewayProcess, resident_bytes
 
 PAYLOAD_BYTES = 256
 TOPIC = "bench/routing"

@@ -68,23 +68,6 @@ class Space:
             self._become_full(f"the data folder cannot be read: {error.strerror}", disk=True)
             return False
 
-    def _judge(self) -> bool:
-        free_pages, page_bytes = self.free_pages, self._page_bytes
-        disk = os.statvfs(self._folder)
-        disk_free = disk.f_bavail * disk.f_frsize
-        over_limit = self._limit_bytes_left() < 0
-        room = min(disk_free + self._wal_bytes(), disk_free + free_pages * page_bytes)
-        if self.full_because is None:
-            if over_limit:
-                self._become_full("store.max_bytes is used up", disk=False)
-            elif room < self._headroom_bytes:
-                self._become_full("the disk is nearly full", disk=True)
-        else:
-            self._try_to_leave_full(room, disk_free)
-        if self._disk_is_full and disk_free + self._wal_bytes() < self._headroom_bytes // 2:
-            self.release_reserve()
-        return self.full_because is None
-
     def disk_refused(self) -> None:
         """Note that the disk refused a write: give up the reserve and take nothing new."""
         self._become_full("the disk is full", disk=True)
@@ -102,6 +85,24 @@ class Space:
             return min(self.free_pages, VACUUM_STEP_FULL_PAGES)
         kept = max(KEPT_FREE_BYTES, self.live_bytes // 4) // self._page_bytes
         return min(max(self.free_pages - kept, 0), VACUUM_STEP_PAGES)
+
+    def _judge(self) -> bool:
+        disk = os.statvfs(self._folder)
+        disk_free = disk.f_bavail * disk.f_frsize
+        over_limit = self._limit_bytes_left() < 0
+        # The log reuses its own file, the database its own free pages.
+        for_log = disk_free + self._wal_bytes()
+        room = min(for_log, disk_free + self.free_pages * self._page_bytes)
+        if self.full_because is None:
+            if over_limit:
+                self._become_full("store.max_bytes is used up", disk=False)
+            elif room < self._headroom_bytes:
+                self._become_full("the disk is nearly full", disk=True)
+        else:
+            self._try_to_leave_full(room, disk_free)
+        if self._disk_is_full and for_log < self._headroom_bytes // 2:
+            self.release_reserve()
+        return self.full_because is None
 
     def _limit_bytes_left(self) -> int:
         settings = self._settings

@@ -22,7 +22,7 @@ from gateway.mqtt.packets import (
     encode_publish,
     encode_subscribe,
 )
-from tests.rig.gateway_process import GatewayProcess, drain
+from tests.rig.gateway_process import GatewayProcess, drain, resident_bytes
 from tests.rig.mqtt_client import BarePublisher
 
 SEED = 7
@@ -38,9 +38,9 @@ def test_second_half_adds_less_than_two_megabytes(tmp_path: Path) -> None:
     with gateway:
         _half(gateway, rng, ROUNDS // 2)  # warm: code paths, allocator, SQLite's page cache
         _half(gateway, rng, ROUNDS)
-        first = _resident_bytes(gateway.pid)
+        first = resident_bytes(gateway.pid)
         _half(gateway, rng, ROUNDS)
-        second = _resident_bytes(gateway.pid)
+        second = resident_bytes(gateway.pid)
         metrics = gateway.status()["metrics"]
         print(f"after the halves: {first >> 10} and {second >> 10} KiB")
         assert metrics["mqtt.protocol_errors"] > ROUNDS, "the hostile traffic was not hostile"
@@ -99,10 +99,3 @@ def _mutated(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randrange(1, 6)):
         changed[rng.randrange(len(changed))] = rng.randrange(256)
     return bytes(changed)
-
-
-def _resident_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")

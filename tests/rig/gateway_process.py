@@ -219,6 +219,14 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"process {pid} tells no VmRSS")
+
+
 def drain(sqs: Any, queue: str = "readings", *, most: int = 1_000_000) -> list[str]:
     """Receive and delete every message of a queue; return the bodies."""
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
