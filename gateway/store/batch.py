@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, final
 
 from gateway.errors import StoreError
@@ -47,9 +47,9 @@ class _Rows:
 
     __slots__ = ("rows", "sql")
 
-    def __init__(self, insert: Insert) -> None:
-        self.sql = insert.sql
-        self.rows = insert.rows
+    def __init__(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self.sql = sql
+        self.rows = rows
 
 
 @final
@@ -95,19 +95,21 @@ class Batch:
 
     Attributes:
         size_bytes: What it weighs against the admission limit.
+        expected: Somebody will add rows to it when it begins, so that it is not empty.
         receipts: Called with None once it is on disk, or with what went wrong.
     """
 
-    __slots__ = ("_dirty", "_steps", "receipts", "size_bytes")
+    __slots__ = ("_dirty", "_steps", "expected", "receipts", "size_bytes")
 
     def __init__(self) -> None:
         self.size_bytes = 0
+        self.expected = False
         self.receipts: list[Receipt] = []
         self._dirty: list[Insert] = []
         self._steps: list[_Rows | _Operation[Any]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._dirty or self._steps or self.receipts)
+        return bool(self._dirty or self._steps or self.receipts or self.expected)
 
     def add_row(self, insert: Insert, row: tuple[object, ...], size_bytes: int) -> None:
         """Add a row; rows of one statement are executed together, in order."""
@@ -128,10 +130,15 @@ class Batch:
         self._steps.append(_Operation(run, future))
         self.size_bytes += size_bytes
 
+    def add_statement(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Add a statement to be executed for each row, after all that was added before it."""
+        self.seal()
+        self._steps.append(_Rows(sql, rows))
+
     def seal(self) -> None:
         """Fix the place of the rows added so far: what follows runs after them."""
         for insert in self._dirty:
-            self._steps.append(_Rows(insert))
+            self._steps.append(_Rows(insert.sql, insert.rows))
             insert.rows = []
         self._dirty.clear()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +54,8 @@ class Store:
         batch: The number of the open batch: what is added now is committed with it.
         joined: How many rows and operations were ever added. Who compares it before and after
             a call knows whether anything durable hangs on that call.
+        before_batch: Called when the open batch is about to be executed: who has `join`ed it calls
+            `write` now.
         after_commit: Called after every commit, receipts first.
         after_failure: Called after a failed batch, before its receipts: re-read what you remember.
         after_room: Called when the store takes new things again after it was full.
@@ -83,6 +85,7 @@ class Store:
 
         self.batch = 1
         self.joined = 0
+        self.before_batch: list[Callable[[], None]] = []
         self.after_commit: list[Callable[[], None]] = []
         self.after_failure: list[Callable[[], None]] = []
         self.after_room: list[Callable[[], None]] = []
@@ -133,6 +136,30 @@ class Store:
         self.joined += 1
         if not self._scheduled:
             self._schedule()
+
+    def join(self, adds_bytes: int = 0) -> None:
+        """Make the open batch wait for rows that its owner hands over in `before_batch`.
+
+        What is gathered like this can still be taken back until the batch begins.
+
+        Args:
+            adds_bytes: What will be added; 0 for what changes or deletes: always admitted.
+
+        Raises:
+            StoreFull: It adds something, and nothing new is taken just now.
+            StoreClosed: The gateway is stopping.
+        """
+        if self._closed or (adds_bytes and self._space.full_because is not None):
+            self._refuse()
+        self._open.expected = True
+        self._open.size_bytes += adds_bytes
+        self.joined += 1
+        if not self._scheduled:
+            self._schedule()
+
+    def write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute a statement for each of these rows; for use inside `before_batch` only."""
+        self._open.add_statement(sql, rows)
 
     def execute(
         self, operation: Callable[[sqlite3.Connection], Result], *, adds_bytes: int = 0
@@ -224,6 +251,12 @@ class Store:
         self._begin_timer = None
         if self._busy or self._in_flight is not None:
             return
+        broken: Exception | None = None
+        try:
+            for hook in self.before_batch:
+                hook()
+        except Exception as error:
+            broken = error  # half of what a hook had to write would be worse than nothing
         batch, self._open = self._open, Batch()
         batch.seal()
         self._in_flight = batch
@@ -231,6 +264,8 @@ class Store:
         self.batch += 1
         connection = self._writer
         try:
+            if broken is not None:
+                raise broken
             connection.execute("BEGIN IMMEDIATE")
             self.rows.value += batch.execute(connection)
             for _ in range(self._space.vacuum_pages()):
