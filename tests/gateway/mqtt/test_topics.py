@@ -1,12 +1,11 @@
-"""Topic names and filters: what is allowed, what matches, and the tree that must agree with it."""
+"""Topic names and filters: what is allowed, and what matches what."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.broker.topic_tree import Subscription, TopicTree
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import (
     MAX_TOPIC_BYTES,
@@ -15,9 +14,9 @@ from gateway.mqtt.topics import (
     check_topic_name,
     decode_topic_name,
     matches,
+    split_shared,
 )
-
-FEW = settings(max_examples=150, derandomize=True, deadline=None, database=None)
+from tests.gateway.mqtt.strategies import FEW
 
 
 @pytest.mark.parametrize(
@@ -82,6 +81,7 @@ def test_names_that_may_not_be_published_to(topic: str, cause: str) -> None:
     with pytest.raises(InvalidTopic) as refusal:
         check_topic_name(topic)
     assert refusal.value.cause == cause
+    assert refusal.value.reason_code == (0x81 if cause == "topic-null" else 0x90)
     assert len(str(refusal.value)) < 400
     assert isinstance(refusal.value, ValueError)
 
@@ -100,13 +100,47 @@ def test_names_that_may_not_be_published_to(topic: str, cause: str) -> None:
         ("##", "filter-wildcard"),
         ("a\0", "topic-null"),
         ("x" * (MAX_TOPIC_BYTES + 1), "topic-too-long"),
+        ("$share/", "filter-shared"),
+        ("$share/g", "filter-shared"),
+        ("$share/g/", "filter-shared"),
+        ("$share//a", "filter-shared"),
+        ("$share/+/a", "filter-shared"),
+        ("$share/#", "filter-shared"),
+        ("$share/g#/a", "filter-shared"),
+        ("$share/g/a#", "filter-wildcard"),
+        ("$share/g/#/a", "filter-wildcard"),
+        ("$share/+", "filter-shared"),
     ],
 )
 def test_filters_that_may_not_be_subscribed_to(topic_filter: str, cause: str) -> None:
     with pytest.raises(InvalidTopic) as refusal:
         check_topic_filter(topic_filter)
     assert refusal.value.cause == cause
+    assert refusal.value.reason_code == (0x81 if cause == "topic-null" else 0x8F)
     assert len(str(refusal.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "shared"),
+    [
+        ("$share/g/a", ("g", "a")),
+        ("$share/g/a/+/#", ("g", "a/+/#")),
+        ("$share/g/#", ("g", "#")),
+        ("$share/g//a", ("g", "/a")),
+        ("$share/g//", ("g", "/")),
+        ("$share/ü/$SYS/#", ("ü", "$SYS/#")),
+        ("$share", None),
+        ("$shared/g/a", None),
+        ("$Share/g/a", None),
+        ("a/$share/g/a", None),
+        ("a", None),
+    ],
+)
+def test_a_shared_subscription_is_taken_apart(
+    topic_filter: str, shared: tuple[str, str] | None
+) -> None:
+    check_topic_filter(topic_filter)
+    assert split_shared(topic_filter) == shared
 
 
 @pytest.mark.parametrize("text", ["/", "//", " ", "a b", "$x", "x" * MAX_TOPIC_BYTES, "\ufeffa"])
@@ -121,7 +155,7 @@ def test_names_that_are_no_utf_8_are_refused() -> None:
     for data in (b"\xff", b"a\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"):
         with pytest.raises(InvalidTopic) as refusal:
             decode_topic_name(data)
-        assert refusal.value.cause == "topic-encoding"
+        assert (refusal.value.cause, refusal.value.reason_code) == ("topic-encoding", 0x81)
 
 
 @FEW
@@ -132,65 +166,6 @@ def test_a_name_is_a_filter_that_matches_itself_alone(first: str, second: str) -
             check_topic_name(text)
         except InvalidTopic:
             return
-        check_topic_filter(text)
+        if not text.startswith("$share/"):
+            check_topic_filter(text)
     assert matches(first, second) == (first == second)
-
-
-# Few different levels, so that much matches.
-some_levels = st.sampled_from(["", "a", "b", "$x"])
-topics = st.lists(some_levels, min_size=1, max_size=5).map("/".join).filter(bool)
-filters = (
-    st.builds(
-        lambda middle, last: "/".join([*middle, last]),
-        st.lists(st.one_of(some_levels, st.just("+")), max_size=4),
-        st.one_of(some_levels, st.sampled_from(["+", "#"])),
-    )
-).filter(bool)
-subscriptions = st.lists(
-    st.tuples(filters, st.integers(0, 3), st.sampled_from(Dialect)), max_size=12
-)
-
-
-@FEW
-@given(subscriptions, st.lists(st.tuples(filters, st.integers(0, 3)), max_size=8), topics)
-def test_the_tree_finds_exactly_what_matches(
-    added: list[tuple[str, int, Dialect]], removed: list[tuple[str, int]], topic: str
-) -> None:
-    tree: TopicTree[int] = TopicTree()
-    held: dict[tuple[str, int], Dialect] = {}
-    for topic_filter, subscriber, dialect in added:
-        tree.add(Subscription(topic_filter, subscriber, 1, dialect))
-        held[topic_filter, subscriber] = dialect
-    for key in [*removed, *list(held)[::3]]:
-        assert tree.remove(*key) is (held.pop(key, None) is not None)
-    found = [(s.topic_filter, s.subscriber) for s in tree.match(topic)]
-    assert len(found) == len(set(found))
-    assert set(found) == {key for key, dialect in held.items() if matches(key[0], topic, dialect)}
-
-
-@FEW
-@given(subscriptions)
-def test_a_tree_that_is_emptied_keeps_nothing(added: list[tuple[str, int, Dialect]]) -> None:
-    tree: TopicTree[int] = TopicTree()
-    for topic_filter, subscriber, dialect in added:
-        tree.add(Subscription(topic_filter, subscriber, 1, dialect))
-    for topic_filter, subscriber, _ in added:
-        tree.remove(topic_filter, subscriber)
-    assert tree._root.children == {}  # an empty branch per topic ever used would be a leak
-
-
-def test_a_second_subscription_to_a_filter_replaces_the_first() -> None:
-    tree: TopicTree[str] = TopicTree()
-    tree.add(Subscription("a", "client", 0, Dialect.STANDARD))
-    tree.add(Subscription("a", "client", 1, Dialect.STANDARD))
-    assert [subscription.qos for subscription in tree.match("a")] == [1]
-
-
-def test_thousands_of_levels_are_no_recursion() -> None:
-    tree: TopicTree[str] = TopicTree()
-    deep = "/".join("a" * 30_000)
-    tree.add(Subscription(deep, "deep", 0, Dialect.STANDARD))
-    tree.add(Subscription("#", "all", 0, Dialect.STANDARD))
-    assert {subscription.subscriber for subscription in tree.match(deep)} == {"deep", "all"}
-    assert tree.remove(deep, "deep")
-    assert [found.subscriber for found in tree.match(deep + "/b")] == ["all"]
