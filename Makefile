@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS_JS := tests/clients-js
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: setup run check test test-setup lock bench clean
@@ -25,6 +26,12 @@ check: setup  ## format, lint, types, import graph
 
 test-setup: setup
 	tests/debian-packages.sh
+	@$(MAKE) --silent $(CLIENTS_JS)/node_modules/.ready
+
+# Real MQTT clients in JavaScript; what is there and newer than the lock file is kept.
+$(CLIENTS_JS)/node_modules/.ready: $(CLIENTS_JS)/package-lock.json $(CLIENTS_JS)/package.json
+	cd $(CLIENTS_JS) && npm ci --loglevel=error
+	touch $@
 
 test: check test-setup  ## everything CI runs
 	$(BIN)/pytest -q -n 4 --dist loadgroup tests
@@ -41,4 +48,4 @@ lock: setup  ## write the lock files anew from pyproject.toml
 	    -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .weir .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf $(VENV) $(CLIENTS_JS)/node_modules .weir .mypy_cache .ruff_cache .pytest_cache dist

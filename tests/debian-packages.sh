@@ -15,6 +15,8 @@ mkfs.ext4 e2fsprogs
 losetup mount
 faketime faketime
 systemd-analyze systemd
+node nodejs
+npm npm
 LIST
 }
 
