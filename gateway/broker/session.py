@@ -1,209 +1,108 @@
-"""A client's session: what it subscribed to, and the messages on their way to it.
+"""A client's session: what the broker knows of one client identifier.
 
-Owns outgoing messages: packet identifiers in flight, the queue behind them and its limit. Knows
-nothing of sockets; an open connection lends it a list of bytes to append to. (Sessions end with
-their connection so far: every client connects with clean session.)
+Owns the facts; messages on their way to the client are `outgoing`'s, what is on disk the journal's.
+Source: MQTT 3.1.1, section 3.1.2.4; MQTT 5.0, section 4.1.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import final
+from typing import TYPE_CHECKING, Final, final
 
-from gateway.broker.settings import MqttSettings
-from gateway.metrics import Counter, Metrics
+from gateway.broker.outgoing import Outgoing
+from gateway.broker.topic_tree import SubscriptionOptions
 
-__all__ = ["Outlet", "Session", "SessionCounters"]
+if TYPE_CHECKING:
+    from gateway.broker.connection import Connection
 
-# What a queued message costs beside its bytes: three small objects and a place in the queue.
-QUEUED_OVERHEAD_BYTES = 128
+__all__ = ["NEVER_EXPIRES_S", "Session"]
 
+NEVER_EXPIRES_S: Final = 0xFFFF_FFFF
 
-@final
-class Outlet:
-    """Where the bytes for one open connection gather during a turn of the loop.
-
-    Args:
-        wake: Has `out` joined and written at the end of this turn; called when it was empty.
-
-    Attributes:
-        out: Bytes to write, in order.
-        writable: False while the socket's buffer is above its limit.
-    """
-
-    __slots__ = ("out", "wake", "writable")
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.out: list[bytes] = []
-        self.writable = True
-        self.wake = wake
-
-    def send(self, packet: bytes) -> None:
-        """Append one packet."""
-        if not self.out:
-            self.wake()
-        self.out.append(packet)
-
-
-@final
-class SessionCounters:
-    """Counters that all sessions share.
-
-    Attributes:
-        queued_bytes: What waits in the queues of all sessions together.
-    """
-
-    __slots__ = ("delivered", "dropped_qos0", "dropped_qos1", "queued_bytes")
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.queued_bytes = 0
-        metrics.gauge("mqtt.queued_bytes", lambda: self.queued_bytes)
-        self.delivered: Counter = metrics.counter(
-            "mqtt.publish.sent", "messages written to clients"
-        )
-        self.dropped_qos0: Counter = metrics.counter(
-            "mqtt.dropped.qos0", "QoS 0 messages dropped because a client was too slow"
-        )
-        self.dropped_qos1: Counter = metrics.counter(
-            "mqtt.dropped.qos1", "QoS 1 messages dropped because a client's queue was full"
-        )
+# The last packets with a reason that are remembered for people.
+MAX_REASONS: Final = 16
 
 
 @final
 class Session:
     """What the broker knows of one client identifier.
 
+    Args:
+        client_id: The MQTT client identifier.
+        outgoing: The messages on their way to it.
+        number: The session's number on disk; 0: it ends with its connection.
+
     Attributes:
         client_id: The MQTT client identifier.
-        subscriptions: Topic filters and the QoS granted to each.
-        outlet: The open connection, or None.
-        in_flight: Packet identifiers (two bytes, as on the wire) not yet acknowledged.
+        outgoing: The messages on their way to it.
+        number: The session's number on disk; 0 where it has none.
+        connection: The open connection; None while the client is away.
+        subscriptions: Topic filters, and how each was granted.
+        received: Packet identifiers of QoS 2 messages between PUBREC and PUBREL.
+        level: The protocol level of the last connection.
+        profile: The name of its listener's profile.
+        expiry_s: How long the session is kept once the client is away.
+        keep_alive_s: Of the last connection; 0: none.
+        source_ip: Where the last connection came from.
+        away_since_ms: Gateway time of the end of the last connection; None while connected.
+        seen_wall_ms: Wall time of the last connect or disconnect, for people.
+        last_reasons: The last packets with a reason code, for people: wall time, "in" or "out",
+            packet, code.
+        ended: It is over.
+        will: Its client has left a will that was not published yet.
     """
 
     __slots__ = (
-        "_counters",
-        "_free",
-        "_queue",
-        "_queued_bytes",
-        "_settings",
+        "away_since_ms",
         "client_id",
-        "dropped",
-        "in_flight",
-        "outlet",
+        "connection",
+        "ended",
+        "expiry_s",
+        "keep_alive_s",
+        "last_reasons",
+        "level",
+        "number",
+        "outgoing",
+        "profile",
+        "received",
+        "seen_wall_ms",
+        "source_ip",
         "subscriptions",
+        "will",
     )
 
-    def __init__(self, client_id: str, settings: MqttSettings, counters: SessionCounters) -> None:
+    def __init__(self, client_id: str, outgoing: Outgoing, number: int) -> None:
         self.client_id = client_id
-        self.subscriptions: dict[str, int] = {}
-        self.outlet: Outlet | None = None
-        self.in_flight: set[bytes] = set()
-        self.dropped = 0
-        self._settings = settings
-        self._counters = counters
-        # Identifiers go round; made when first needed, since most clients never get QoS 1.
-        self._free: deque[bytes] | None = None
-        self._queue: deque[tuple[bytes, bytes]] = deque()
-        self._queued_bytes = 0
+        self.outgoing = outgoing
+        self.number = number
+        self.connection: Connection | None = None
+        self.subscriptions: dict[str, SubscriptionOptions] = {}
+        self.received: set[int] = set()
+        self.level = 4
+        self.profile = "standard"
+        self.expiry_s = 0
+        self.keep_alive_s = 0
+        self.source_ip: str | None = None
+        self.away_since_ms: int | None = None
+        self.seen_wall_ms = 0
+        self.last_reasons: deque[tuple[int, str, str, int]] = deque(maxlen=MAX_REASONS)
+        self.ended = False
+        self.will = False
 
     @property
-    def queued(self) -> int:
-        """How many messages wait for an identifier or for the socket."""
-        return len(self._queue)
+    def connected(self) -> bool:
+        """Whether the client is connected."""
+        return self.connection is not None
 
-    def deliver_qos0(self, packet: bytes) -> None:
-        """Send a whole PUBLISH packet, or drop it while the client cannot keep up."""
-        outlet = self.outlet
-        if outlet is None or not outlet.writable:
-            self._counters.dropped_qos0.value += 1
-            self.dropped += 1
-            return
-        out = outlet.out
-        if not out:
-            outlet.wake()
-        out.append(packet)
-        self._counters.delivered.value += 1
+    @property
+    def persistent(self) -> bool:
+        """Whether it is kept on disk."""
+        return self.number > 0
 
-    def deliver_qos1(self, head: bytes, payload: bytes) -> None:
-        """Send a message with a packet identifier of this session, now or when one is free.
-
-        Args:
-            head: The PUBLISH packet up to where its packet identifier belongs.
-            payload: What follows the identifier.
-        """
-        free = self._free
-        if free is None:
-            free = self._free = deque(
-                number.to_bytes(2, "big") for number in range(1, self._settings.max_inflight + 1)
-            )
-        outlet = self.outlet
-        if not free or self._queue or outlet is None or not outlet.writable:
-            self._enqueue(head, payload)
-            return
-        identifier = free.popleft()
-        self.in_flight.add(identifier)
-        out = outlet.out
-        if not out:
-            outlet.wake()
-        out += (head, identifier, payload)
-        self._counters.delivered.value += 1
-
-    def acknowledge(self, identifier: bytes) -> None:
-        """Take a PUBACK; one for an identifier that is not in flight changes nothing."""
-        if identifier in self.in_flight:
-            self.in_flight.remove(identifier)
-            if self._free is not None:
-                self._free.append(identifier)
-            if self._queue:
-                self.drain()
-
-    def drain(self) -> None:
-        """Send what has waited, as far as identifiers and the socket allow."""
-        outlet, free, queue = self.outlet, self._free, self._queue
-        if outlet is None or free is None:
-            return
-        while queue and free and outlet.writable:
-            head, payload = self._dequeue()
-            identifier = free.popleft()
-            self.in_flight.add(identifier)
-            if not outlet.out:
-                outlet.wake()
-            outlet.out += (head, identifier, payload)
-            self._counters.delivered.value += 1
-
-    def abandon(self) -> None:
-        """Forget what waits: the session is over."""
-        while self._queue:
-            self._dequeue()
-
-    def _enqueue(self, head: bytes, payload: bytes) -> None:
-        size = len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
-        if self._settings.overflow == "drop_oldest" and size <= self._settings.max_queued_bytes:
-            while self._queue and not self._has_room(size):
-                self._dequeue()
-                self._drop()
-        if not self._has_room(size):
-            self._drop()
-            return
-        self._queue.append((head, payload))
-        self._queued_bytes += size
-        self._counters.queued_bytes += size
-
-    def _has_room(self, size: int) -> bool:
-        settings = self._settings
+    def has_expired(self, now_ms: int) -> bool:
+        """Tell whether its client has been away for longer than it is kept."""
         return (
-            self._queued_bytes + size <= settings.max_queued_bytes
-            and self._counters.queued_bytes + size <= settings.max_queued_total_bytes
+            self.away_since_ms is not None
+            and self.expiry_s != NEVER_EXPIRES_S
+            and now_ms - self.away_since_ms >= self.expiry_s * 1000
         )
-
-    def _dequeue(self) -> tuple[bytes, bytes]:
-        head, payload = self._queue.popleft()
-        size = len(head) + len(payload) + QUEUED_OVERHEAD_BYTES
-        self._queued_bytes -= size
-        self._counters.queued_bytes -= size
-        return head, payload
-
-    def _drop(self) -> None:
-        self._counters.dropped_qos1.value += 1
-        self.dropped += 1
