@@ -6,6 +6,7 @@ Owns the order of things and nothing else: what a part does is the part's own.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -20,6 +21,9 @@ from gateway import __version__
 from gateway.aws_api.endpoint import AwsEndpoint
 from gateway.aws_api.sqs import sqs_service
 from gateway.broker import Broker, Listener, MqttFront
+from gateway.broker.inspection import client_details, client_list
+from gateway.broker.statistics import broker_facts
+from gateway.broker.sys_topics import SysTopics
 from gateway.clock import Clock, system_sources
 from gateway.config import Settings
 from gateway.control import ControlServer, DataDirLock
@@ -48,6 +52,10 @@ STOP_REQUESTS_S = 3.0
 STOP_LIMIT_S = 9.0
 
 SWEEP_INTERVAL_S = 1.0
+
+# Messages, copies and retained messages are many objects without cycles. At Python's own threshold
+# (700) the collector walks all of them again and again; what cycles there are can wait.
+COLLECT_AFTER_OBJECTS = 20_000
 
 
 class Gateway:
@@ -82,8 +90,8 @@ class Gateway:
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._stack.enter_context(DataDirLock(data_dir))
         self.store = Store(data_dir / "weir.db", settings.store, self.clock, self.metrics)
-        self.broker = Broker(settings.mqtt, self.store, self.metrics)
-        self.store.after_room.append(self.broker.room_again)
+        self.broker = Broker(settings.mqtt, self.store, self.clock, self.metrics)
+        self.store.after_room.append(self.broker.reports.room_again)
         self.intake = ReadingIntake(self.broker.router, self.store, self.metrics)
         self._stack.callback(self.intake.report_lost)  # runs once the store is closed
         self._stack.push_async_callback(self.store.close)
@@ -177,6 +185,8 @@ class Gateway:
             metrics=self.metrics,
             status=self.status,
             env=self._env,
+            clients=partial(client_list, self.broker),
+            client=partial(client_details, self.broker),
         )
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -202,10 +212,19 @@ class Gateway:
         await asyncio.sleep(0)  # one turn, in which the last bytes are written
 
     async def _sweep(self) -> None:
+        statistics = SysTopics(
+            self.metrics,
+            self.broker.publish_statistic,
+            partial(broker_facts, self.broker),
+            __version__,
+            self.settings.mqtt.sys_interval_s,
+        )
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             try:
-                self.broker.sweep(asyncio.get_running_loop().time())
+                now_s = asyncio.get_running_loop().time()
+                self.broker.sweep(now_s)
+                statistics.tick(now_s)
             except Exception:
                 # The outermost frame of a task that nobody awaits: without it, no silent client
                 # would ever be closed again.
@@ -232,6 +251,7 @@ class Gateway:
             "mqtt": {
                 "listeners": [listener.address for listener in self._listeners],
                 "connections": self.broker.connection_count,
+                "sessions": len(self.broker.sessions),
             },
             "aws": {"bind": self._aws_bind},
             "store": {
@@ -278,6 +298,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     )
     gateway = Gateway(settings)
     await gateway.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays: it need not be looked at again
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
     try:
         if not stop.is_set():  # it may have been told to while it started
             ready()

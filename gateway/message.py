@@ -51,11 +51,24 @@ class Message:
         retain: The RETAIN flag as published.
         publisher: Who published it.
         depth: How many republish actions led here; 0 for what came from outside.
+        properties: MQTT 5 properties to pass on, as on the wire, without length and without
+            message expiry.
+        expires_at_ms: Gateway time after which nobody gets it any more; 0: never.
         subject: What the rules engine made of it, kept so that it is made once per message
             however many rules match; None until then.
     """
 
-    __slots__ = ("depth", "payload", "publisher", "qos", "retain", "subject", "topic")
+    __slots__ = (
+        "depth",
+        "expires_at_ms",
+        "payload",
+        "properties",
+        "publisher",
+        "qos",
+        "retain",
+        "subject",
+        "topic",
+    )
 
     def __init__(
         self,
@@ -65,6 +78,8 @@ class Message:
         retain: bool,
         publisher: Publisher,
         depth: int = 0,
+        properties: bytes = b"",
+        expires_at_ms: int = 0,
     ) -> None:
         self.topic = topic
         self.payload = payload
@@ -72,4 +87,6 @@ class Message:
         self.retain = retain
         self.publisher = publisher
         self.depth = depth
+        self.properties = properties
+        self.expires_at_ms = expires_at_ms
         self.subject: rules.Message | None = None

@@ -14,8 +14,11 @@ from typing import final
 from gateway.address import Address
 from gateway.broker.broker import Broker
 from gateway.broker.connection import Connection
+from gateway.broker.lifecycle import DisconnectReason
+from gateway.broker.profile import Profile, profile_named
 from gateway.broker.settings import ListenerSettings
 from gateway.mqtt.errors import MqttError
+from gateway.mqtt.reason_codes import ReasonCode
 
 __all__ = ["Listener", "MqttFront"]
 
@@ -74,8 +77,9 @@ class MqttFront:
 class _Socket(asyncio.Protocol):
     """One TCP connection."""
 
-    def __init__(self, front: MqttFront) -> None:
+    def __init__(self, front: MqttFront, profile: Profile) -> None:
         self._front = front
+        self._profile = profile
         self._ending = False
         self._unread_bytes = 0
         self.transport: asyncio.Transport
@@ -88,6 +92,7 @@ class _Socket(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.connection = Connection(
             front.broker,
+            self._profile,
             peer[0] if peer else None,
             lambda: front.write_later(self),
             self._end,
@@ -109,12 +114,11 @@ class _Socket(asyncio.Protocol):
         try:
             connection.receive(data, front.loop.time())
         except MqttError as error:
-            front.broker.protocol_error(connection, error)
-            connection.end()
+            connection.fail(error)
         except Exception:
             # The outermost frame of a connection: whatever went wrong stays with this client.
             log.exception("closing a connection after an internal error")
-            connection.end()
+            connection.disconnect(ReasonCode.UNSPECIFIED_ERROR, DisconnectReason.SERVER_ERROR)
         if front.broker.store.congested and not connection.closed:
             front.pause(self)
 
@@ -128,8 +132,7 @@ class _Socket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.connection.outlet.writable = True
         self._unread_bytes = 0
-        if self.connection.session is not None:
-            self.connection.session.drain()
+        self._drain()
 
     def resume(self, now_s: float) -> None:
         self.connection.paused = False
@@ -145,16 +148,26 @@ class _Socket(asyncio.Protocol):
             if not self.transport.is_closing():
                 if not self.connection.outlet.writable and self._reads_nothing(len(data)):
                     return
+                self._front.broker.counters.bytes_sent.value += len(data)
                 self.transport.write(data)
+        if self.connection.outlet.more:
+            self.connection.outlet.more = False
+            self._front.loop.call_soon(self._drain)
         if self._ending:
             self.transport.close()
+
+    def _drain(self) -> None:
+        """Send more of what waits for this client, unless it has another connection by now."""
+        session = self.connection.session
+        if session is not None and session.connection is self.connection:
+            session.outgoing.drain()
 
     def _reads_nothing(self, size_bytes: int) -> bool:
         """Give a client up that lets its answers pile up; messages to it wait elsewhere by now."""
         self._unread_bytes += size_bytes
         if self._unread_bytes <= MAX_UNREAD_ANSWER_BYTES:
             return False
-        self._front.broker.not_reading(self.connection)
+        self._front.broker.reports.not_reading(self.connection)
         self.connection.closed = True
         self.transport.abort()
         return True
@@ -174,6 +187,7 @@ class Listener:
     def __init__(self, front: MqttFront, settings: ListenerSettings) -> None:
         self._front = front
         self._settings = settings
+        self._profile = profile_named(settings.profile, front.broker.settings)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -184,7 +198,7 @@ class Listener:
         """
         address = self._settings.address
         self._server = await self._front.loop.create_server(
-            lambda: _Socket(self._front), address.host, address.port, backlog=512
+            lambda: _Socket(self._front, self._profile), address.host, address.port, backlog=512
         )
 
     @property

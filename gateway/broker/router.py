@@ -6,27 +6,41 @@ subscribers; knows nothing of connections or of what a subscriber does with a me
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import final
+from collections.abc import Sequence
+from typing import Final, final
 
+from gateway.broker.outbound import Outbound, publish_head
+from gateway.broker.outgoing import Outgoing
+from gateway.broker.profile import Profile
+from gateway.broker.retained import RetainedMessages
+from gateway.broker.route import NOBODY, Deliver, Route
 from gateway.broker.session import Session
-from gateway.broker.topic_tree import Subscription, TopicTree
+from gateway.broker.shared import Group
+from gateway.broker.topic_tree import Subscription, SubscriptionOptions, TopicTree
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.metrics import Metrics
 from gateway.mqtt.errors import InvalidTopic
-from gateway.mqtt.packets import Publish, encode_publish, encode_remaining_length
-from gateway.mqtt.topics import Dialect, check_topic_filter, check_topic_name, decode_topic_name
+from gateway.mqtt.topics import (
+    Dialect,
+    check_topic_filter,
+    check_topic_name,
+    decode_topic_name,
+    split_shared,
+)
+from gateway.mqtt.wire import encode_variable_byte_integer
+from gateway.store import Store
 
 __all__ = ["LocalSubscriber", "Route", "Router"]
 
 # Routes kept; beyond this the cache starts anew (devices that make up topics must not fill memory).
-MAX_ROUTES = 10_000
+MAX_ROUTES: Final = 10_000
 
 # Routes of longer topic names are found anew each time: 10,000 of 64 KB would be 1.3 GB.
-MAX_KEPT_TOPIC_BYTES = 1024
+MAX_KEPT_TOPIC_BYTES: Final = 1024
 
-Deliver = Callable[[Message], None]
+# What a message weighs on disk beside its topic and payload, for the admission limit.
+ROW_BYTES: Final = 128
 
 
 @final
@@ -46,57 +60,80 @@ class LocalSubscriber:
 
 
 @final
-class Route:
-    """Where the messages of one topic go.
-
-    Attributes:
-        local: In-process subscribers.
-        sessions: Every client session, each once; what a QoS 0 message goes to.
-        qos0: Those of them that were granted QoS 0.
-        qos1: Those that were granted QoS 1.
-    """
-
-    __slots__ = ("local", "qos0", "qos1", "sessions", "topic")
-
-    def __init__(
-        self, topic: str, local: tuple[Deliver, ...], qos0: list[Session], qos1: list[Session]
-    ) -> None:
-        self.topic = topic
-        self.local = local
-        self.qos0 = qos0
-        self.qos1 = qos1
-        self.sessions = qos1 + qos0
-
-
-@final
 class Router:
     """Finds who gets a message.
 
     Args:
+        store: What durable deliveries join.
+        retained: Where retained messages are kept.
         metrics: Where refusals are counted.
         max_topic_levels: Deeper topic names are refused.
 
     Attributes:
-        routes: The cache: encoded topic name to route. Connections look here first.
+        routes: The cache: encoded topic name to route.
     """
 
-    def __init__(self, metrics: Metrics, max_topic_levels: int) -> None:
+    def __init__(
+        self, store: Store, retained: RetainedMessages, metrics: Metrics, max_topic_levels: int
+    ) -> None:
         self.routes: dict[bytes, Route] = {}
+        self.retained = retained
         self.max_topic_levels = max_topic_levels
-        self._tree: TopicTree[Session | LocalSubscriber] = TopicTree()
+        self.subscription_count = 0
+        self.shared_subscription_count = 0
+        self._store = store
+        # For each profile, the routes that its clients may use: connections look here first.
+        self._allowed: dict[str, dict[bytes, Route]] = {}
+        self._tree: TopicTree[Session | LocalSubscriber | Group] = TopicTree()
+        self._groups: dict[tuple[str, Dialect], Group] = {}
         self._refused = metrics.counter(
             "mqtt.publish.refused", "messages not taken because the store had no room"
         )
+        metrics.gauge("mqtt.subscriptions", lambda: self.subscription_count)
 
-    def subscribe(self, session: Session, topic_filter: str, qos: int, dialect: Dialect) -> None:
-        """Let a session have the messages of this filter, at `qos` at most."""
-        self._tree.add(Subscription(topic_filter, session, qos, dialect))
-        self._forget(topic_filter)
+    # --- subscriptions ---------------------------------------------------------------------------
 
-    def unsubscribe(self, session: Session, topic_filter: str) -> None:
-        """Take a session's subscription back."""
-        if self._tree.remove(topic_filter, session):
+    def subscribe(self, session: Session, topic_filter: str, options: SubscriptionOptions) -> None:
+        """Let a session have the messages of this filter, or change how it gets them.
+
+        A filter `$share/NAME/…` makes it a member of that group.
+        """
+        if topic_filter not in session.subscriptions:
+            self.subscription_count += 1
+        session.subscriptions[topic_filter] = options
+        shared = split_shared(topic_filter)
+        if shared is None:
+            self._tree.add(Subscription(topic_filter, session, options))
             self._forget(topic_filter)
+            return
+        group = self._groups.get((topic_filter, options.dialect))
+        if group is None:
+            group = self._groups[topic_filter, options.dialect] = Group(shared[1])
+            self._tree.add(Subscription(shared[1], group, options))
+            self._forget(shared[1])
+        if session not in group.members:
+            self.shared_subscription_count += 1
+        group.members[session] = options
+
+    def unsubscribe(self, session: Session, topic_filter: str) -> bool:
+        """Take a session's subscription back; return whether there was one."""
+        options = session.subscriptions.pop(topic_filter, None)
+        if options is None:
+            return False
+        self.subscription_count -= 1
+        shared = split_shared(topic_filter)
+        if shared is None:
+            self._tree.remove(topic_filter, session)
+            self._forget(topic_filter)
+            return True
+        group = self._groups[topic_filter, options.dialect]
+        del group.members[session]
+        self.shared_subscription_count -= 1
+        if not group.members:
+            del self._groups[topic_filter, options.dialect]
+            self._tree.remove(shared[1], group)
+            self._forget(shared[1])
+        return True
 
     def subscribe_local(
         self, topic_filter: str, deliver: Deliver, dialect: Dialect = Dialect.STANDARD
@@ -108,7 +145,8 @@ class Router:
         """
         check_topic_filter(topic_filter)
         subscriber = LocalSubscriber(topic_filter, deliver)
-        self._tree.add(Subscription(topic_filter, subscriber, 1, dialect))
+        options = SubscriptionOptions(qos=2, dialect=dialect)
+        self._tree.add(Subscription(topic_filter, subscriber, options))
         self._forget(topic_filter)
         return subscriber
 
@@ -117,34 +155,56 @@ class Router:
         if self._tree.remove(subscriber.topic_filter, subscriber):
             self._forget(subscriber.topic_filter)
 
-    def find(self, topic_bytes: bytes) -> Route:
-        """Return the route of this encoded topic name, and keep it unless the name is very long.
+    # --- routes ----------------------------------------------------------------------------------
+
+    def allowed(self, profile: Profile) -> dict[bytes, Route]:
+        """Return the cache of the routes that clients of this profile may use."""
+        return self._allowed.setdefault(profile.name, {})
+
+    def find_for(self, profile: Profile, topic_bytes: bytes, topic: str = "") -> Route:
+        """Return the route for what a client publishes, and keep it unless the name is very long.
+
+        Args:
+            profile: The rules of its listener.
+            topic_bytes: The topic name, encoded.
+            topic: The same, where it has been decoded and checked already.
 
         Raises:
             InvalidTopic: Nothing may be published to this name.
         """
-        topic = decode_topic_name(topic_bytes)
+        topic = topic or decode_topic_name(topic_bytes)
+        profile.check_topic_name(topic)
+        if profile.may_publish(topic, False):
+            route = self.routes.get(topic_bytes) or self.find(topic_bytes, topic)
+        else:
+            route = Route(topic, topic_bytes, refused=True)
+        return self._keep(self.allowed(profile), route)
+
+    def find(self, topic_bytes: bytes, topic: str = "") -> Route:
+        """Return the route of this encoded topic name, and keep it unless the name is very long.
+
+        Args:
+            topic_bytes: The topic name, encoded.
+            topic: The same, where it has been decoded and checked already.
+
+        Raises:
+            InvalidTopic: Nothing may be published to this name.
+        """
+        topic = topic or decode_topic_name(topic_bytes)
         self.check_levels(topic)
         local = []
-        granted: dict[Session, int] = {}
+        groups = []
+        sessions: dict[Session, list[SubscriptionOptions]] = {}
         for subscription in self._tree.match(topic):
             subscriber = subscription.subscriber
             if isinstance(subscriber, Session):
-                # Overlapping filters give one copy, at the highest QoS [MQTT-3.3.5-1].
-                granted[subscriber] = max(granted.get(subscriber, 0), subscription.qos)
+                sessions.setdefault(subscriber, []).append(subscription.options)
+            elif isinstance(subscriber, Group):
+                groups.append(subscriber)
             else:
                 local.append(subscriber.deliver)
-        route = Route(
-            topic,
-            tuple(local),
-            [session for session, qos in granted.items() if qos == 0],
-            [session for session, qos in granted.items() if qos > 0],
-        )
-        if len(topic_bytes) <= MAX_KEPT_TOPIC_BYTES:
-            if len(self.routes) >= MAX_ROUTES:
-                self.routes.clear()
-            self.routes[topic_bytes] = route
-        return route
+        route = Route(topic, topic_bytes, tuple(local), sessions.items(), tuple(groups))
+        return self._keep(self.routes, route)
 
     def check_levels(self, topic: str) -> None:
         """Refuse a topic name with too many levels.
@@ -156,6 +216,8 @@ class Router:
             raise InvalidTopic(
                 "topic-levels", f"a topic name has more than {self.max_topic_levels} levels"
             )
+
+    # --- messages --------------------------------------------------------------------------------
 
     def publish(self, message: Message) -> None:
         """Route a message that comes from inside: a republish, a will, a device, a person.
@@ -169,22 +231,69 @@ class Router:
         route = self.routes.get(topic_bytes)
         if route is None:
             check_topic_name(message.topic)
-            route = self.find(topic_bytes)
+            route = self.find(topic_bytes, message.topic)
+        self.deliver(route, message)
+
+    def deliver(self, route: Route, message: Message, *, may_lose: bool = False) -> None:
+        """Give a message to everyone on its route, and keep it if it is to be retained.
+
+        Args:
+            route: Of its topic.
+            message: The message.
+            may_lose: What cannot be kept is counted, and clients get the message all the same: a
+                client's QoS 0.
+
+        Raises:
+            StoreError: Something durable could not be taken. No client got this message.
+        """
+        qos, retain, keep = message.qos, message.retain, message.retain
+        if (retain and not route.volatile) or (qos and route.stored):
+            try:
+                self._store.join(len(message.payload) + len(route.topic_bytes) + ROW_BYTES)
+            except StoreError:
+                self._refused.value += 1
+                if not may_lose:
+                    raise
+                keep = False
         if route.local:
-            self.deliver_locally(route, message)
-        if not route.sessions:
-            return
-        payload = message.payload
-        if message.qos == 0 or route.qos0:
-            packet = encode_publish(Publish(message.topic, payload))
-            for session in route.sessions if message.qos == 0 else route.qos0:
-                session.deliver_qos0(packet)
-        if message.qos and route.qos1:
-            topic_field = len(topic_bytes).to_bytes(2, "big") + topic_bytes
-            length = encode_remaining_length(len(topic_field) + 2 + len(payload))
-            head = b"\x32" + length + topic_field
-            for session in route.qos1:
-                session.deliver_qos1(head, payload)
+            try:
+                self.deliver_locally(route, message)
+            except StoreError:
+                if not may_lose:
+                    raise
+        outbound = None
+        if retain or route.targets or route.groups or qos == 2 or message.expires_at_ms:
+            outbound = Outbound(
+                route.topic_bytes,
+                message.payload,
+                qos,
+                retain,
+                message.properties,
+                message.expires_at_ms,
+                message.publisher.client_id,
+            )
+            if keep:
+                self.retained.keep(outbound)
+            for group in route.groups:
+                group.deliver(outbound)
+            if qos == 2 or message.expires_at_ms:
+                for target in route.everyone:
+                    target.deliver(outbound)
+                return
+            for target in route.targets:
+                target.deliver(outbound)
+        if route.plain4:
+            _deliver_plain(
+                route.topic_bytes, message.payload, route.qos1_4 if qos else NOBODY,
+                route.qos0_4 if qos else route.plain4,
+            )  # fmt: skip
+        if route.plain5:
+            properties = message.properties
+            tail = encode_variable_byte_integer(len(properties)) + properties + message.payload
+            _deliver_plain(
+                route.topic_bytes, tail, route.qos1_5 if qos else NOBODY,
+                route.qos0_5 if qos else route.plain5,
+            )  # fmt: skip
 
     def deliver_locally(self, route: Route, message: Message) -> None:
         """Give a message to the in-process subscribers of its route.
@@ -199,9 +308,34 @@ class Router:
             self._refused.value += 1
             raise
 
+    # --- inside ----------------------------------------------------------------------------------
+
+    @staticmethod
+    def _keep(routes: dict[bytes, Route], route: Route) -> Route:
+        if len(route.topic_bytes) <= MAX_KEPT_TOPIC_BYTES:
+            if len(routes) >= MAX_ROUTES:
+                routes.clear()
+            routes[route.topic_bytes] = route
+        return route
+
     def _forget(self, topic_filter: str) -> None:
         """Drop the routes that a changed subscription may concern."""
-        if "+" in topic_filter or "#" in topic_filter:
-            self.routes.clear()
-        else:
-            self.routes.pop(topic_filter.encode(), None)
+        for routes in (self.routes, *self._allowed.values()):
+            if "+" in topic_filter or "#" in topic_filter:
+                routes.clear()
+            else:
+                routes.pop(topic_filter.encode(), None)
+
+
+def _deliver_plain(
+    topic_bytes: bytes, tail: bytes, qos1: Sequence[Outgoing], qos0: Sequence[Outgoing]
+) -> None:
+    """Deliver to the plain clients of one protocol level: the same bytes to all of them."""
+    if qos1:
+        head = publish_head(topic_bytes, 2 + len(tail), 1)
+        for outgoing in qos1:
+            outgoing.deliver_qos1(head, tail)
+    if qos0:
+        packet = publish_head(topic_bytes, len(tail), 0) + tail
+        for outgoing in qos0:
+            outgoing.deliver_qos0(packet)

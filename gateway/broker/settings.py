@@ -54,15 +54,94 @@ class MqttSettings:
         default=100,
         metadata={
             "unit": "messages",
-            "doc": "QoS 1 messages sent to a client and not yet acknowledged by it.",
+            "doc": "QoS 1 and 2 messages sent to a client and not yet acknowledged by it.",
         },
+    )
+    receive_maximum: int = field(
+        default=100,
+        metadata={
+            "unit": "messages",
+            "doc": "QoS 1 and 2 messages an MQTT 5 client may send before they are acknowledged.",
+        },
+    )
+    max_qos: int = field(
+        default=2,
+        metadata={
+            "unit": "0, 1 or 2",
+            "doc": "The highest QoS that clients may publish with and are granted.",
+        },
+    )
+    topic_alias_maximum: int = field(
+        default=10,
+        metadata={"unit": "aliases", "doc": "Topic aliases of one connection, each way (MQTT 5)."},
+    )
+    max_keep_alive_s: int = field(
+        default=0,
+        metadata={
+            "unit": "seconds",
+            "doc": "Longest keep alive; a client that asks for more, or for none, gets this one "
+            "(MQTT 5 clients are told). 0: the client's own, whatever it is.",
+        },
+    )
+    max_sessions: int = field(
+        default=10_000,
+        metadata={
+            "unit": "sessions",
+            "doc": "Sessions, those of connected clients and those kept for clients that are away.",
+        },
+    )
+    max_session_expiry_s: int = field(
+        default=365 * 86_400,
+        metadata={
+            "unit": "seconds",
+            "doc": "How long a session is kept for a client that is away, at most: what MQTT 3.1.1 "
+            "clients without clean session get, and MQTT 5 clients that ask for more.",
+        },
+    )
+    max_stored_messages: int = field(
+        default=100_000,
+        metadata={
+            "unit": "messages",
+            "doc": "QoS 1 and 2 messages kept on disk for one persistent session; then `overflow` "
+            "decides.",
+        },
+    )
+    max_stored_bytes: int = field(
+        default=64 * 1024 * 1024,
+        metadata={
+            "unit": "bytes",
+            "doc": "The same in bytes, with 128 bytes of bookkeeping each.",
+        },
+    )
+    max_stored_total_bytes: int = field(
+        default=1024 * 1024 * 1024,
+        metadata={"unit": "bytes", "doc": "The same over all persistent sessions together."},
+    )
+    max_retained_messages: int = field(
+        default=100_000,
+        metadata={
+            "unit": "messages",
+            "doc": "Retained messages. Beyond this, one for a further topic is delivered and not "
+            "kept, and counted.",
+        },
+    )
+    max_retained_bytes: int = field(
+        default=64 * 1024 * 1024,
+        metadata={
+            "unit": "bytes",
+            "doc": "The same in bytes, with 512 bytes of bookkeeping each: they are in memory too.",
+        },
+    )
+    sys_interval_s: float = field(
+        default=10.0,
+        metadata={"unit": "seconds", "doc": "How often `$SYS` topics are published; 0: never."},
     )
     max_queued_bytes: int = field(
         default=8 * 1024 * 1024,
         metadata={
             "unit": "bytes",
-            "doc": "QoS 1 messages that wait for one slow client, with 128 bytes of bookkeeping "
-            "each; then `overflow` decides.",
+            "doc": "QoS 1 and 2 messages that wait in memory for one slow client whose session is "
+            "not persistent, with 128 bytes of bookkeeping each; then `overflow` decides.",
         },
     )
     max_queued_total_bytes: int = field(
@@ -85,7 +164,7 @@ class MqttSettings:
         metadata={
             "unit": "bytes",
             "doc": "Bytes written to a client and not yet taken by its socket. Beyond this, QoS 0 "
-            "messages to it are dropped (and counted), QoS 1 messages queue.",
+            "messages to it are dropped (and counted), QoS 1 and 2 messages queue.",
         },
     )
 
@@ -98,8 +177,20 @@ class MqttSettings:
             )
         if not 1 <= self.max_inflight <= 65_535:
             found.append("mqtt.max_inflight must be between 1 and 65535")
-        if not 128 <= self.max_packet_bytes <= 268_435_460:
-            found.append("mqtt.max_packet_bytes must be between 128 and 268435460")
+        if not 1 <= self.receive_maximum <= 65_535:
+            found.append("mqtt.receive_maximum must be between 1 and 65535")
+        if not 0 <= self.max_qos <= 2:
+            found.append("mqtt.max_qos must be 0, 1 or 2")
+        if not 0 <= self.topic_alias_maximum <= 65_535:
+            found.append("mqtt.topic_alias_maximum must be between 0 and 65535")
+        if not 0 <= self.max_keep_alive_s <= 65_535:
+            found.append("mqtt.max_keep_alive_s must be between 0 and 65535")
+        if not 0 <= self.max_session_expiry_s <= 0xFFFF_FFFF:
+            found.append("mqtt.max_session_expiry_s must be between 0 and 4294967295")
+        if self.sys_interval_s < 0:
+            found.append("mqtt.sys_interval_s must be 0 or more")
+        if not 256 <= self.max_packet_bytes <= 268_435_460:
+            found.append("mqtt.max_packet_bytes must be between 256 and 268435460")
         if self.connect_timeout_s <= 0:
             found.append("mqtt.connect_timeout_s must be more than 0")
         return found
@@ -120,6 +211,14 @@ class ListenerSettings:
             "doc": "Let clients in without a certificate or password. Loopback addresses only.",
         },
     )
+    profile: str = field(
+        default="standard",
+        metadata={
+            "unit": "standard or aws-iot",
+            "doc": "Follow the MQTT standard, or AWS IoT Core where it differs: its limits, its "
+            "wildcards, QoS 0 and 1 only.",
+        },
+    )
 
     @property
     def address(self) -> Address:
@@ -136,6 +235,11 @@ class ListenerSettings:
             address = self.address
         except ValueError as error:
             return [f"mqtt.listeners: {error}"]
+        if self.profile not in ("standard", "aws-iot"):
+            return [
+                f'mqtt.listeners: the profile of {self.bind} is "{self.profile}"; it must be '
+                '"standard" or "aws-iot"'
+            ]
         if not self.anonymous:
             return [
                 f"mqtt.listeners: {self.bind} lets nobody in: certificates and passwords are not "

@@ -1,19 +1,29 @@
 """SUBSCRIBE and UNSUBSCRIBE: which subscriptions a session is granted.
 
-Owns the limits on what one client may hold; the tree that it goes into is the router's.
+Owns the limits on what one client may hold and what goes with a new subscription (the retained
+messages); the tree that it goes into is the router's.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
-from gateway.broker.router import Router
+from gateway.broker.access import Access, Identity
+from gateway.broker.outbound import Outbound
+from gateway.broker.profile import Profile
+from gateway.broker.route import identifier_property
+from gateway.broker.router import ROW_BYTES, Router
 from gateway.broker.session import Session
-from gateway.broker.settings import MqttSettings
-from gateway.mqtt.packets import Subscribe, Unsubscribe
-from gateway.mqtt.topics import Dialect
+from gateway.broker.session_records import SessionRecords
+from gateway.broker.topic_tree import SubscriptionOptions
+from gateway.errors import StoreError
+from gateway.mqtt.errors import InvalidTopic, ProtocolViolation
+from gateway.mqtt.packets import Subscribe, SubscriptionRequest, Unsubscribe
+from gateway.mqtt.reason_codes import ReasonCode
+from gateway.mqtt.topics import split_shared
+from gateway.store import Store
 
-__all__ = ["subscribe", "unsubscribe"]
+__all__ = ["Subscribing"]
 
 SUBACK_FAILURE: Final = 0x80
 
@@ -21,34 +31,143 @@ SUBACK_FAILURE: Final = 0x80
 MAX_FILTER_CHARACTERS: Final = 256 * 1024
 
 
-def subscribe(session: Session, packet: Subscribe, router: Router, settings: MqttSettings) -> bytes:
-    """Grant what may be granted; return the SUBACK's return codes, one per filter, in order."""
-    codes = bytearray()
-    for topic_filter, qos in packet.subscriptions:
-        if not _has_room(session, topic_filter, settings):
-            codes.append(SUBACK_FAILURE)
-            continue
-        granted = min(qos, 1)  # a server may grant less [MQTT-3.8.4-6]
-        session.subscriptions[topic_filter] = granted
-        router.subscribe(session, topic_filter, granted, Dialect.STANDARD)
-        codes.append(granted)
-    return bytes(codes)
+@final
+class Subscribing:
+    """Grants subscriptions and takes them back.
+
+    Args:
+        router: Where they go.
+        records: Where they are on disk.
+        store: What retained messages for persistent sessions join.
+    """
+
+    def __init__(self, router: Router, records: SessionRecords, store: Store) -> None:
+        self._router = router
+        self._records = records
+        self._store = store
+
+    def subscribe(
+        self,
+        session: Session,
+        packet: Subscribe,
+        profile: Profile,
+        access: Access,
+        identity: Identity,
+    ) -> bytes:
+        """Grant what may be granted; return the SUBACK's codes, one per filter, in order.
+
+        Raises:
+            ProtocolViolation: The packet may not be answered at all.
+        """
+        identifiers = packet.properties.subscription_identifiers
+        if identifiers and not profile.subscription_identifiers:
+            raise ProtocolViolation(
+                "subscription-identifier",
+                "a SUBSCRIBE with a subscription identifier, which this listener does not take",
+                ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+            )
+        too_many = profile.max_filters and len(packet.subscriptions) > profile.max_filters
+        codes = bytearray()
+        for request in packet.subscriptions:
+            shared = split_shared(request.topic_filter) is not None
+            if shared and request.no_local:
+                raise ProtocolViolation(  # [MQTT-3.8.3-4]
+                    "shared-no-local", "a shared subscription with No Local"
+                )
+            code: int = ReasonCode.QUOTA_EXCEEDED
+            if not too_many:
+                identifier = identifiers[0] if identifiers else 0
+                code = self._grant(session, request, identifier, profile, access, identity)
+            if code >= SUBACK_FAILURE and session.level < 5:
+                code = SUBACK_FAILURE
+            codes.append(code)
+        return bytes(codes)
+
+    def unsubscribe(self, session: Session, packet: Unsubscribe) -> bytes:
+        """Take subscriptions back; return the UNSUBACK's codes (MQTT 5), one per filter."""
+        codes = bytearray()
+        for topic_filter in packet.topic_filters:
+            if self._router.unsubscribe(session, topic_filter):
+                self._records.subscription(session, topic_filter, added=False)
+                codes.append(ReasonCode.SUCCESS)
+            else:
+                codes.append(ReasonCode.NO_SUBSCRIPTION_EXISTED)
+        return bytes(codes)
+
+    def _grant(
+        self,
+        session: Session,
+        request: SubscriptionRequest,
+        identifier: int,
+        profile: Profile,
+        access: Access,
+        identity: Identity,
+    ) -> int:
+        topic_filter = request.topic_filter
+        try:
+            profile.check_topic_filter(topic_filter)
+        except InvalidTopic as error:
+            return error.reason_code
+        if not access.may_subscribe(identity, topic_filter):
+            return ReasonCode.NOT_AUTHORIZED
+        is_new = topic_filter not in session.subscriptions
+        if is_new and not _has_room(session, topic_filter, profile):
+            return ReasonCode.QUOTA_EXCEEDED
+        options = SubscriptionOptions(
+            min(request.qos, profile.max_qos),  # a server may grant less [MQTT-3.8.4-8]
+            request.no_local,
+            request.retain_as_published,
+            request.retain_handling,
+            identifier,
+            profile.dialect,
+        )
+        topics: list[bytes] = []
+        if split_shared(topic_filter) is None and (
+            request.retain_handling == 0 or (request.retain_handling == 1 and is_new)
+        ):
+            topics = self._router.retained.find(
+                topic_filter, profile.dialect, exact_only=profile.is_aws
+            )
+        try:
+            self._records.subscription(session, topic_filter, added=True)
+            messages = self._stored_copies(session, topics, options) if topics else None
+        except StoreError:
+            return ReasonCode.QUOTA_EXCEEDED
+        self._router.subscribe(session, topic_filter, options)
+        identifiers = identifier_property(identifier)
+        if messages is not None:
+            for outbound, qos in messages:
+                session.outgoing.deliver(outbound, qos, True, identifiers)
+        elif topics:
+            session.outgoing.replay(self._router.retained.replay(topics, options.qos, identifiers))
+        return options.qos
+
+    def _stored_copies(
+        self, session: Session, topics: list[bytes], options: SubscriptionOptions
+    ) -> list[tuple[Outbound, int]] | None:
+        """Return the retained messages of which a persistent session gets copies on disk.
+
+        None where it gets them as it takes them, without.
+
+        Raises:
+            StoreError: There is no room for them.
+        """
+        if not session.persistent or not options.qos:
+            return None
+        found = []
+        size_bytes = 0
+        for outbound, qos, _ in self._router.retained.replay(topics, options.qos, b""):
+            found.append((outbound, qos))
+            if qos:
+                size_bytes += ROW_BYTES + (0 if outbound.number else outbound.size_bytes)
+        if size_bytes:
+            self._store.join(size_bytes)
+        return found
 
 
-def unsubscribe(session: Session, packet: Unsubscribe, router: Router) -> None:
-    """Take subscriptions back; one that is not there is no mistake [MQTT-3.10.4-5]."""
-    for topic_filter in packet.topic_filters:
-        if session.subscriptions.pop(topic_filter, None) is not None:
-            router.unsubscribe(session, topic_filter)
-
-
-def _has_room(session: Session, topic_filter: str, settings: MqttSettings) -> bool:
+def _has_room(session: Session, topic_filter: str, profile: Profile) -> bool:
     held = session.subscriptions
-    if topic_filter.count("/") >= settings.max_topic_levels:
-        return False
-    if topic_filter in held:
-        return True
     return (
-        len(held) < settings.max_subscriptions
+        len(held) < profile.max_subscriptions
         and sum(map(len, held)) + len(topic_filter) <= MAX_FILTER_CHARACTERS
     )

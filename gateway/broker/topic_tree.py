@@ -7,28 +7,49 @@ in the same tree, each subscription with its own dialect.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar, final
 
 from gateway.mqtt.topics import Dialect
 
-__all__ = ["Subscription", "TopicTree"]
+__all__ = ["Subscription", "SubscriptionOptions", "TopicTree"]
 
 Subscriber = TypeVar("Subscriber")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionOptions:
+    """What a subscriber wants of the messages of one topic filter (MQTT 5.0, 3.8.3.1).
+
+    Attributes:
+        qos: The QoS granted.
+        no_local: Not what the subscriber publishes itself.
+        retain_as_published: Keep the RETAIN flag.
+        retain_handling: Retained messages with the subscription: 0 always, 1 if it is new, 2 never.
+        identifier: The subscription identifier; 0: none.
+        dialect: What its wildcards mean.
+    """
+
+    qos: int = 0
+    no_local: bool = False
+    retain_as_published: bool = False
+    retain_handling: int = 0
+    identifier: int = 0
+    dialect: Dialect = Dialect.STANDARD
 
 
 @final
 class Subscription(Generic[Subscriber]):
     """One subscriber's wish for the messages of one topic filter."""
 
-    __slots__ = ("dialect", "qos", "subscriber", "topic_filter")
+    __slots__ = ("options", "subscriber", "topic_filter")
 
     def __init__(
-        self, topic_filter: str, subscriber: Subscriber, qos: int, dialect: Dialect
+        self, topic_filter: str, subscriber: Subscriber, options: SubscriptionOptions
     ) -> None:
         self.topic_filter = topic_filter
         self.subscriber = subscriber
-        self.qos = qos
-        self.dialect = dialect
+        self.options = options
 
 
 @final
@@ -89,7 +110,7 @@ class TopicTree(Generic[Subscriber]):
             rest = node.children.get("#") if wildcards else None
             if rest is not None:
                 for subscription in rest.subscriptions.values():
-                    if at < last or subscription.dialect is Dialect.STANDARD:
+                    if at < last or subscription.options.dialect is Dialect.STANDARD:
                         yield subscription
             if at == last:
                 yield from node.subscriptions.values()

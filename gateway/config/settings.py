@@ -138,5 +138,4 @@ NOT_YET: Final[Mapping[str, str]] = {
     "mqtt.listeners.cert_file": _LATER,
     "mqtt.listeners.key_file": _LATER,
     "mqtt.listeners.client_ca_file": _LATER,
-    "mqtt.listeners.profile": _LATER,
 }

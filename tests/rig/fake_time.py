@@ -38,6 +38,10 @@ class FakeTime:
         self.boot_ms += ms
         self.wall_ms += ms
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass while the machine runs."""
+        self.pass_ms(round(seconds * 1000))
+
     def step_wall(self, ms: int) -> None:
         """Set the system clock, as a person or NTP does."""
         self.wall_ms += ms

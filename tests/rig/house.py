@@ -67,7 +67,7 @@ SEAMS = {
     "aiohttp": ("gateway.http.",),
     "multidict": ("gateway.http.",),
     "tinydb": ("gateway.registry.",),
-    "sqlite3": ("gateway.store.", "gateway.services."),
+    "sqlite3": ("gateway.store.", "gateway.services.", "gateway.broker.session_records."),
     "gpiozero": ("drivers.",),
     "lgpio": ("drivers.",),
     "serial": ("drivers.",),
