@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway import __version__
-from gateway.cli import check, env, not_yet, pub, run, status, tail
+from gateway.cli import check, env, mqtt_clients, not_yet, pub, run, status, tail
 from gateway.cli.output import abandon_output, report
 from gateway.errors import GatewayError, SettingsError
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weir {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for command in (run, check, status, env, pub, tail):
+    for command in (run, check, status, mqtt_clients, env, pub, tail):
         command.add_parser(commands)
     not_yet.add_parsers(commands)
     return parser

@@ -1,29 +1,38 @@
 """The status as a picture in text: one for `weir status`, and the live one with readings.
 
-Owns the drawing; pure: a status document and a history in, lines out. A line is a list of pieces,
-each a text and a style, so that cutting to the terminal's width never cuts a style.
+Owns the drawing; pure: a status document and a history in, lines out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from gateway.cli.output import harmless, style
+from gateway.cli.lines import GAP, Line, columns, counted, size, span
+from gateway.cli.output import harmless
+from gateway.mqtt.errors import CAUSES
 
 if TYPE_CHECKING:
     from gateway.cli.history import History, Reading
     from gateway.control.status import DeviceStatus, QueueStatus, RuleStatus, StatusDocument
 
-__all__ = ["Line", "draw", "one_line", "render", "sparkline"]
+__all__ = ["draw", "one_line", "sparkline"]
 
 T = TypeVar("T")
 
-Piece: TypeAlias = tuple[str, str]
-Line: TypeAlias = list[Piece]
-
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_GAP: Final = "  "
+# Counters of what the MQTT side refused, by cause where another word follows the name.
+_TROUBLE: Final = (
+    ("mqtt.protocol_errors", "protocol error"),
+    ("mqtt.connect.refused", "connect refused"),
+    ("mqtt.publish.refused", "publish refused"),
+    ("mqtt.dropped", "message dropped"),
+    ("mqtt.timed_out", "client was silent for too long"),
+    ("mqtt.not_reading", "client read none of its answers"),
+    ("mqtt.publish.not_authorized", "publish not authorized"),
+    ("mqtt.lost_wills", "will lost"),
+    ("mqtt.lost_events", "lifecycle event lost"),
+)
 
 
 def draw(status: StatusDocument, history: History | None = None) -> list[Line]:
@@ -41,27 +50,14 @@ def draw(status: StatusDocument, history: History | None = None) -> list[Line]:
     lines += _table("Queues", status.get("queues", []), _queue, "none")
     if status.get("devices"):
         lines += _table("Devices", status["devices"], _device, "none")
+    if trouble := _mqtt_trouble(status.get("metrics", {})):
+        lines += [[], [("MQTT trouble", "bold")], *columns(trouble)]
     return lines
-
-
-def render(lines: Sequence[Line], *, width: int, height: int | None, colour: bool) -> list[str]:
-    """Return lines as text, cut to a terminal of this size.
-
-    Args:
-        lines: What `draw` gave.
-        width: Characters in a line.
-        height: The most lines; None for any number.
-        colour: Whether to use styles.
-    """
-    if height is not None and len(lines) > height:
-        left_out = len(lines) - height + 1
-        lines = [*lines[: height - 1], [(f"… and {left_out} more lines", "dim")]]
-    return [_cut(line, width, colour=colour) for line in lines]
 
 
 def one_line(status: StatusDocument, history: History) -> str:
     """Return the gist as one line, for output that is kept and not redrawn."""
-    parts = [f"up {_span(status.get('uptime_s', 0.0))}"]
+    parts = [f"up {span(status.get('uptime_s', 0.0))}"]
     parts.append(f"{_rate(history.commits_per_s)} commits/s")
     for reading in sorted(history.readings.values(), key=lambda known: known.topic):
         parts.append(f"{reading.topic} {_value(reading)}")
@@ -86,12 +82,12 @@ def sparkline(points: Sequence[float]) -> str:
 
 
 def _head(status: StatusDocument) -> Line:
-    line: Line = [(harmless(status.get("name", "")), "bold"), (_GAP, "")]
+    line: Line = [(harmless(status.get("name", "")), "bold"), (GAP, "")]
     line.append(("ready", "good") if status.get("ready") else ("starting", "bad"))
     mqtt = status.get("mqtt")
-    line.append((f"  up {_span(status.get('uptime_s', 0.0))}", ""))
+    line.append((f"  up {span(status.get('uptime_s', 0.0))}", ""))
     if mqtt is not None:
-        clients = _counted(mqtt["connections"], "client")
+        clients = counted(mqtt["connections"], "client")
         line.append((f"  {clients} on {', '.join(mqtt['listeners']) or 'no listener'}", ""))
     aws = status.get("aws")
     if aws is not None and aws["bind"]:
@@ -109,10 +105,10 @@ def _store(status: StatusDocument, history: History | None) -> Line:
     store = status.get("store")
     if store is None:
         return []
-    line: Line = [("store", "dim"), (f"  {_counted(store['commits'], 'commit')}", "")]
+    line: Line = [("store", "dim"), (f"  {counted(store['commits'], 'commit')}", "")]
     if history is not None:
         line.append((f", {_rate(history.commits_per_s)}/s", ""))
-    line.append((f"  {_size(store['live_bytes'])} of {_size(store['max_bytes'])}", ""))
+    line.append((f"  {size(store['live_bytes'])} of {size(store['max_bytes'])}", ""))
     if store["full"]:
         line.append((f"  FULL: {harmless(store['full'])}", "bad"))
     return line
@@ -122,18 +118,7 @@ def _table(title: str, rows: Sequence[T], cells: Callable[[T], Line], empty: str
     lines: list[Line] = [[], [(title, "bold")]]
     if not rows:
         return [*lines, [(f"  {empty}", "dim")]]
-    drawn = [cells(row) for row in rows]
-    columns = max(len(row) for row in drawn)
-    widths = [
-        max(len(row[column][0]) for row in drawn if column < len(row)) for column in range(columns)
-    ]
-    for row in drawn:
-        line: Line = []
-        for column, (text, name) in enumerate(row):
-            is_last = column == len(row) - 1
-            line += [(_GAP, ""), (text if is_last else text.ljust(widths[column]), name)]
-        lines.append(line)
-    return lines
+    return lines + columns([cells(row) for row in rows])
 
 
 def _reading(reading: Reading) -> Line:
@@ -161,7 +146,7 @@ def _rule(rule: RuleStatus) -> Line:
 
 
 def _hits(rule: RuleStatus) -> str:
-    return _counted(rule["matched"], "hit")
+    return counted(rule["matched"], "hit")
 
 
 def _queue(queue: QueueStatus) -> Line:
@@ -178,19 +163,33 @@ def _device(device: DeviceStatus) -> Line:
         (harmless(device["name"]), ""),
         (device["driver"], "dim"),
         (device["state"], "good" if device["state"] == "running" else "bad"),
-        (_counted(device["readings"], "reading"), ""),
+        (counted(device["readings"], "reading"), ""),
         (f"{device['rejected']} rejected", "bad" if device["rejected"] else "dim"),
         (f"{device['dropped']} dropped", "bad" if device["dropped"] else "dim"),
     ]
     if refused := device.get("commands_rejected"):
-        line.append((f"{_counted(refused, 'command')} refused", "bad"))
+        line.append((f"{counted(refused, 'command')} refused", "bad"))
     if device["last_error"] and device["state"] != "running":
         line.append((harmless(device["last_error"]), "bad"))
     return line
 
 
-def _counted(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
+def _mqtt_trouble(metrics: Mapping[str, float]) -> list[Line]:
+    """Return what was refused or dropped, by cause; a cause that never came up is left out."""
+    rows: list[Line] = []
+    for prefix, what in _TROUBLE:
+        causes = {name: count for name, count in metrics.items() if name.startswith(f"{prefix}.")}
+        # Whatever is counted as a whole only still has a line.
+        for name, count in sorted((causes or {prefix: metrics.get(prefix, 0)}).items()):
+            if count:
+                row: Line = [(f"{count:.0f}", "bad"), (what, "")]
+                if name != prefix:
+                    cause = name.removeprefix(f"{prefix}.")
+                    row.append((harmless(cause), "bold"))
+                    if cause in CAUSES:
+                        row.append((CAUSES[cause], "dim"))
+                rows.append(row)
+    return rows
 
 
 def _value(reading: Reading) -> str:
@@ -202,31 +201,3 @@ def _value(reading: Reading) -> str:
 
 def _rate(per_s: float | None) -> str:
     return "-" if per_s is None else f"{per_s:.1f}" if per_s < 100 else f"{per_s:.0f}"
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} GiB"
-
-
-def _span(seconds: float) -> str:
-    minutes, whole_s = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return f"{days} d " * (days > 0) + f"{hours:02}:{minutes:02}:{whole_s:02}"
-
-
-def _cut(line: Line, width: int, *, colour: bool) -> str:
-    text = ""
-    room = width
-    for piece, name in line:
-        if len(piece) > room and name == "wave":
-            piece = piece[len(piece) - room :]  # its newest end is on the right
-        elif len(piece) > room:
-            piece = piece[: max(room - 1, 0)] + "…" if room > 0 else ""
-        text += style(piece, name, colour=colour)
-        room -= len(piece)
-    return text

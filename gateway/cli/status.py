@@ -33,7 +33,8 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "status",
         help="show how the gateway is doing",
-        description="Show listeners, store, rules, queues and devices of the running gateway.",
+        description="Show listeners, store, rules, queues and devices of the running gateway, and "
+        "what its MQTT side has refused.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -64,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document))
         return 0
-    from gateway.cli.picture import draw, render
+    from gateway.cli.lines import render
+    from gateway.cli.picture import draw
 
     lines = draw(cast("StatusDocument", document))
     width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
@@ -96,7 +98,8 @@ def watch(
         GatewayError: The gateway does not answer the first time.
     """
     from gateway.cli.history import History
-    from gateway.cli.picture import Line, draw, one_line, render
+    from gateway.cli.lines import Line, render
+    from gateway.cli.picture import draw, one_line
 
     history = History()
     on_terminal = out.isatty() and not as_json

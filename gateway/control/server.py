@@ -13,14 +13,15 @@ import grp
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast, final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import orjson
 
 from gateway.broker import Router
+from gateway.broker.inspection import ClientDetails, ClientSummary
 from gateway.control.tail import Latest, Tail
 from gateway.errors import GatewayError, StoreError, StoreFull
 from gateway.http.message import Refusal, Request, Response, StreamingResponse
@@ -52,6 +53,9 @@ _NDJSON: Final = (("Content-Type", "application/x-ndjson"),)
 
 _PUBLISHER: Final = Publisher("control")
 
+# What follows it is a client identifier, percent-encoded.
+_CLIENT_PATH: Final = "/v1/clients/"
+
 Endpoint = Callable[[Request], Awaitable[Response | StreamingResponse]]
 
 
@@ -75,6 +79,8 @@ class ControlServer:
         metrics: Where requests are counted.
         status: Gives the status document; its values may be dataclasses.
         env: Gives the variables that point AWS clients here; None where there is no AWS endpoint.
+        clients: Gives every MQTT client in a line; by default there are none.
+        client: Gives all that is known of the client with this identifier; None: unknown.
         monotonic_s: The clock.
     """
 
@@ -87,6 +93,8 @@ class ControlServer:
         metrics: Metrics,
         status: Callable[[], Mapping[str, object]],
         env: Callable[[], Mapping[str, str]] | None = None,
+        clients: Callable[[], Sequence[ClientSummary]] = list,
+        client: Callable[[str], ClientDetails | None] = lambda client_id: None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
@@ -94,6 +102,8 @@ class ControlServer:
         self._store = store
         self._status = status
         self._env = env
+        self._clients = clients
+        self._client = client
         self._latest = Latest(router, monotonic_s)
         self._tails: set[Tail] = set()
         self._endpoints: dict[str, tuple[str, Endpoint]] = {
@@ -101,6 +111,8 @@ class ControlServer:
             "/v1/publish": ("POST", self._post_publish),
             "/v1/tail": ("GET", self._get_tail),
             "/v1/env": ("GET", self._get_env),
+            "/v1/clients": ("GET", self._get_clients),
+            "/v1/clients/{id}": ("GET", self._get_client),
         }
         self._server = HttpServer(
             self._answer, _LIMITS, metrics=metrics, name="control", refuse=_refuse
@@ -133,7 +145,10 @@ class ControlServer:
 
     async def _answer(self, request: Request) -> Response | StreamingResponse:
         try:
-            method, endpoint = self._endpoints.get(request.path, ("", None))
+            path = request.path
+            if path.startswith(_CLIENT_PATH):
+                path = "/v1/clients/{id}"
+            method, endpoint = self._endpoints.get(path, ("", None))
             if endpoint is None:
                 raise _Refused(
                     404,
@@ -203,6 +218,21 @@ class ControlServer:
                 "Add a section [aws] to its settings, and restart it.",
             )
         return _json(dict(self._env()))
+
+    async def _get_clients(self, request: Request) -> Response:
+        return _json({"clients": self._clients()})
+
+    async def _get_client(self, request: Request) -> Response:
+        client_id = unquote(request.path.removeprefix(_CLIENT_PATH))
+        details = self._client(client_id)
+        if details is None:
+            raise _Refused(
+                404,
+                "no-such-client",
+                f"no client {client_id!r} is connected or has a session",
+                "See which there are with weir client list.",
+            )
+        return _json(details)
 
     async def _commit(self) -> None:
         """Wait until the open batch is on disk.

@@ -10,7 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.broker import Router
+from gateway.broker import Broker, MqttSettings
+from gateway.broker.inspection import ClientDetails
 from gateway.clock import Clock, system_sources
 from gateway.control import ControlServer
 from gateway.message import Message, Publisher
@@ -69,6 +70,83 @@ STATUS: dict[str, object] = {
     "metrics": {"store.commits": 14, "mqtt.publish.received": 100},
 }
 
+SINCE_MS = 1_793_491_200_000
+
+CLIENTS: list[ClientDetails] = [
+    {
+        "client_id": "pump/1",
+        "connected": True,
+        "persistent": True,
+        "protocol": "5",
+        "source_ip": "192.0.2.7",
+        "since_wall_ms": SINCE_MS,
+        "subscription_count": 2,
+        "in_flight": 3,
+        "queued": 20,
+        "queued_bytes": 4096,
+        "dropped": 1,
+        "profile": "standard",
+        "session_expiry_s": 3600,
+        "keep_alive_s": 60,
+        "will": True,
+        "received_qos2": 2,
+        "subscriptions": [
+            {
+                "topic_filter": "$share/g/a/#",
+                "qos": 2,
+                "no_local": False,
+                "retain_as_published": False,
+                "retain_handling": 0,
+                "identifier": None,
+            },
+            {
+                "topic_filter": "b",
+                "qos": 0,
+                "no_local": True,
+                "retain_as_published": True,
+                "retain_handling": 2,
+                "identifier": 7,
+            },
+        ],
+        "last_packets": [
+            {
+                "wall_ms": SINCE_MS,
+                "direction": "out",
+                "packet": "CONNACK",
+                "reason_code": 0,
+                "reason": "success",
+            },
+            {
+                "wall_ms": SINCE_MS + 1500,
+                "direction": "in",
+                "packet": "PUBREC",
+                "reason_code": 0x97,
+                "reason": "quota exceeded",
+            },
+        ],
+    },
+    {
+        "client_id": "büro",
+        "connected": False,
+        "persistent": True,
+        "protocol": "3.1.1",
+        "source_ip": None,
+        "since_wall_ms": None,
+        "subscription_count": 0,
+        "in_flight": 0,
+        "queued": 0,
+        "queued_bytes": 0,
+        "dropped": 0,
+        "profile": "aws-iot",
+        "session_expiry_s": 0xFFFF_FFFF,
+        "keep_alive_s": 0,
+        "will": False,
+        "received_qos2": 0,
+        "subscriptions": [],
+        "last_packets": [],
+    },
+]
+
 
 class ControlRoom:
     """Runs a control server on `data_dir/control.sock` while it is entered.
@@ -104,11 +182,20 @@ class ControlRoom:
 
     def __enter__(self) -> ControlRoom:
         self._thread.start()
-        self.call(self._start())
+        try:
+            self.call(self._start())
+        except BaseException:
+            self._end_thread()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.call(self._stop())
+        try:
+            self.call(self._stop())
+        finally:
+            self._end_thread()
+
+    def _end_thread(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -140,12 +227,13 @@ class ControlRoom:
             return [payload for (payload,) in reader.execute("SELECT payload FROM kept")]
 
     async def _start(self) -> None:
+        clock = Clock(system_sources())
         store = self.store = Store(
-            self.data_dir / "weir.db", self._store_settings, Clock(system_sources()), self.metrics
+            self.data_dir / "weir.db", self._store_settings, clock, self.metrics
         )
         await store.execute(lambda database: database.execute("CREATE TABLE kept (payload BLOB)"))
         insert = Insert("INSERT INTO kept VALUES (?)")
-        self.router = Router(self.metrics, 128)
+        self.router = Broker(MqttSettings(), store, clock, self.metrics).router
         self.router.subscribe_local(
             "durable/#", lambda message: store.add(insert, (message.payload,), 100)
         )
@@ -157,6 +245,10 @@ class ControlRoom:
             metrics=self.metrics,
             status=lambda: self.status,
             env=None if env is None else lambda: env,
+            clients=lambda: CLIENTS,
+            client=lambda client_id: next(
+                (client for client in CLIENTS if client["client_id"] == client_id), None
+            ),
             monotonic_s=self._monotonic_s,
         )
         await self._server.start()

@@ -6,6 +6,7 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,16 +29,23 @@ HEAVY = (
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    (subparsers,) = (
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return dict(subparsers.choices)
+    """Return the parser of every command, and of every action of those that have some."""
+    return dict(_leaves(build_parser(), ""))
+
+
+def _leaves(
+    parser: argparse.ArgumentParser, name: str
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not below:
+        yield name, parser
+    for action in below:
+        for word, chosen in action.choices.items():
+            yield from _leaves(chosen, f"{name} {word}".strip())
 
 
 def sections() -> dict[str, str]:
-    parts = re.split(r"^## `weir (\w+)`\n", DOCUMENT.read_text(encoding="utf-8"), flags=re.M)
+    parts = re.split(r"^## `weir ([\w ]+)`\n", DOCUMENT.read_text(encoding="utf-8"), flags=re.M)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -97,6 +105,10 @@ def test_a_command_that_is_not_there_yet_says_so(
         (["pub", "a", "--qos", "2"], "--qos"),
         (["pub"], "TOPIC"),
         (["tail", "--count", "0"], "it must be 1 or more"),
+        (["client"], "ACTION"),
+        (["client", "shwo"], "'shwo'"),
+        (["client", "show"], "ID"),
+        (["client", "list", "x"], "client does not take x"),
         (["status", "--config", "a", "--data-dir", "b"], "not allowed with"),
     ],
 )
@@ -109,7 +121,14 @@ def test_wrong_arguments_exit_with_2(
     assert reason in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["pub", "a", "--data-dir", "/nowhere"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["pub", "a", "--data-dir", "/nowhere"],
+        ["client", "list", "--data-dir", "/nowhere"],
+    ],
+)
 def test_a_client_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom gateway.cli.main import main\n"

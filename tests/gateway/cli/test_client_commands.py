@@ -1,4 +1,4 @@
-"""`weir status`, `pub`, `tail` and `env` as processes, with a real control socket."""
+"""`weir status`, `client`, `pub`, `tail` and `env` as processes, with a real control socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from gateway.cli.main import main
 from gateway.identity.credentials import Credentials
-from tests.rig.control_room import ENVIRONMENT, STATUS, ControlRoom
+from tests.rig.control_room import CLIENTS, ENVIRONMENT, STATUS, ControlRoom
 
 SETTINGS = '[gateway]\ndata_dir = "data"\nregion = "eu-central-1"\n'
 
@@ -60,7 +60,8 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["status", "--watch"], ["pub", "a", "1"], ["tail"]]
+    "arguments",
+    [["status"], ["status", "--watch"], ["client", "list"], ["pub", "a", "1"], ["tail"]],
 )
 def test_no_gateway_runs(folder: Path, arguments: list[str]) -> None:
     code, out, err = weir(folder, *arguments)
@@ -93,6 +94,38 @@ def test_the_live_view_adds_lines_where_there_is_no_terminal(
     room.publish("bench", b'{"celsius": 21.5}')
     assert "bench celsius 21.5" in process.stdout.readline()
     assert interrupt(process) == (0, "")
+
+
+def test_clients_for_people_and_for_programs(room: ControlRoom, folder: Path) -> None:
+    code, out, _ = weir(folder, "client", "list")
+    assert code == 0
+    assert out.startswith("2 clients, 1 connected\n\n  Client")
+    assert "büro" in out and "\x1b" not in out
+    assert "büro" not in weir(folder, "client", "list", "--connected")[1]
+    every = json.loads(weir(folder, "client", "list", "--json")[1])
+    assert every == {"clients": CLIENTS}
+    here = json.loads(weir(folder, "client", "list", "--json", "--connected")[1])
+    assert here == {"clients": CLIENTS[:1]}
+
+
+def test_one_client_for_people_and_for_programs(room: ControlRoom, folder: Path) -> None:
+    code, out, _ = weir(folder, "client", "show", "pump/1", "--data-dir", "data")
+    assert code == 0
+    assert out.startswith("pump/1  connected  for ")
+    assert "\x1b" not in out
+    assert json.loads(weir(folder, "client", "show", "--json", "büro")[1]) == CLIENTS[1]
+
+
+@pytest.mark.parametrize("client_id", ["pump", "", "a b\x1b", os.fsdecode(b"\xff")])
+def test_an_unknown_client_is_told_with_where_to_look(
+    room: ControlRoom, client_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["client", "show", client_id, "--data-dir", str(room.data_dir)]) == 1
+    out, err = capsys.readouterr()
+    known = client_id if client_id.isprintable() else None
+    assert out == "" and "\x1b" not in err
+    assert known is None or f"weir: no client '{known}' is connected or has a session.\n" in err
+    assert err.endswith("\n  See which there are with weir client list.\n")
 
 
 def test_pub_takes_its_payload_as_an_argument_or_from_stdin(

@@ -11,8 +11,9 @@ import pytest
 
 from gateway.cli.client import ControlClient, GatewayNotRunning
 from gateway.cli.history import History, first_number
+from gateway.cli.lines import render
 from gateway.cli.output import harmless, style
-from gateway.cli.picture import draw, one_line, render, sparkline
+from gateway.cli.picture import draw, one_line, sparkline
 from gateway.cli.status import watch
 from tests.rig.control_room import STATUS
 
@@ -104,6 +105,31 @@ def test_commands_that_a_device_refused_are_seen() -> None:
     for count, shown in ((1, "1 command refused"), (2, "2 commands refused")):
         devices = [{**device, "state": "running", "commands_rejected": count}]
         assert text(document(devices=devices))[-1].endswith(f"0 dropped  {shown}")
+
+
+def test_what_mqtt_refused_is_shown_by_cause_and_only_where_it_happened() -> None:
+    metrics = {
+        "mqtt.connect.refused": 2,
+        "mqtt.dropped.qos0": 12,
+        "mqtt.dropped.qos1": 0,
+        "mqtt.not_reading": 0,
+        "mqtt.protocol_errors": 104,
+        "mqtt.protocol_errors.connect-first": 100,
+        "mqtt.protocol_errors.publish-qos": 4,
+        "mqtt.protocol_errors.truncated": 0,
+        "mqtt.publish.received": 9,
+    }
+    lines = text(document(metrics=metrics))
+    assert lines[lines.index("MQTT trouble") - 1 :] == [
+        "",
+        "MQTT trouble",
+        "  100  protocol error   connect-first",
+        "  4    protocol error   publish-qos    a PUBLISH with QoS 3",
+        "  2    connect refused",
+        "  12   message dropped  qos0",
+    ]
+    quiet = text(document(metrics=dict.fromkeys(metrics, 0)))
+    assert "MQTT trouble" not in quiet and quiet == PICTURE.splitlines()
 
 
 def test_a_narrow_terminal_shows_the_newest_end_of_a_wave() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.client import ControlClient, GatewayNotRunning, GatewayRefused
-from tests.rig.control_room import ENVIRONMENT, STATUS, ControlRoom
+from tests.rig.control_room import CLIENTS, ENVIRONMENT, STATUS, ControlRoom
 
 
 @pytest.fixture
@@ -88,6 +88,23 @@ def test_env_without_an_aws_endpoint_says_what_to_add(tmp_path: Path) -> None:
         client(room).get("/v1/env")
     assert caught.value.status == 404
     assert "[aws]" in caught.value.hint
+
+
+def test_clients_are_listed_and_shown_by_their_percent_encoded_identifier(
+    room: ControlRoom,
+) -> None:
+    assert client(room).get("/v1/clients") == {"clients": CLIENTS}
+    assert client(room).get("/v1/clients/pump%2F1") == CLIENTS[0]
+    assert client(room).get("/v1/clients/pump/1") == CLIENTS[0]
+    assert client(room).get("/v1/clients/b%C3%BCro") == CLIENTS[1]
+
+
+@pytest.mark.parametrize("target", ["", "pump", "pump%2F1/", "%FF", "%", "{id}"])
+def test_an_unknown_client_is_404(room: ControlRoom, target: str) -> None:
+    with pytest.raises(GatewayRefused, match=r"no client .* has a session") as caught:
+        client(room).get(f"/v1/clients/{target}")
+    assert caught.value.status == 404
+    assert "weir client list" in caught.value.hint
 
 
 def test_a_publish_reaches_subscribers(room: ControlRoom) -> None:
@@ -169,6 +186,7 @@ def test_a_store_that_takes_nothing_is_503(room: ControlRoom) -> None:
         ("GET", "/", 404, "there is nothing at /"),
         ("POST", "/v1/status", 405, "/v1/status is not for POST"),
         ("GET", "/v1/publish", 405, "/v1/publish is not for GET"),
+        ("POST", "/v1/clients/x", 405, "/v1/clients/x is not for POST"),
         ("GET", "/v1/tail?filter=a%2F%23%2Fb", 400, "# is not the last level"),
         ("GET", "/v1/tail?filter=", 400, "empty"),
         ("GET", "/v1/tail?filtre=a", 400, "no parameter 'filtre'"),
