@@ -48,6 +48,8 @@ class Access:
         A user name and password are taken and not checked: AWS's SDKs send metrics as user name.
         """
         if connect.properties.authentication_method is not None:
+            if self._profile.is_aws:  # whose reason codes do not have the other one
+                return ReasonCode.NOT_AUTHORIZED
             return ReasonCode.BAD_AUTHENTICATION_METHOD
         return ANONYMOUS
 

@@ -29,7 +29,7 @@ class Waiting:
         batch: The batch.
         packets: Whole packets.
         publishes: How many of them answer a PUBLISH.
-        then: Called once they have left.
+        then: Called, in order, once they have left.
     """
 
     __slots__ = ("batch", "packets", "publishes", "then")
@@ -38,7 +38,7 @@ class Waiting:
         self.batch = batch
         self.packets = bytearray()
         self.publishes = 0
-        self.then: Callable[[], None] | None = None
+        self.then: list[Callable[[], None]] = []
 
 
 @final
@@ -108,7 +108,7 @@ class Acknowledgements:
     def then(self, action: Callable[[], None]) -> None:
         """Call this once all that waits now has left."""
         if self.waiting:
-            self.waiting[-1].then = action
+            self.waiting[-1].then.append(action)
         else:
             action()
 
@@ -129,5 +129,5 @@ class Acknowledgements:
         done = self.waiting.popleft()
         self.publishes -= done.publishes
         self._outlet.send(bytes(done.packets))
-        if done.then is not None:
-            done.then()
+        for action in done.then:
+            action()

@@ -105,7 +105,7 @@ class Broker:
         metrics.gauge("mqtt.sessions", lambda: len(self.sessions))
         metrics.gauge("mqtt.held_bytes", lambda: self.held_bytes)
         self.sessions.load()
-        self._wills.load()
+        self._wills.load(self._session_expiry_s)
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -347,6 +347,10 @@ class Broker:
                 connection.disconnect(
                     ReasonCode.KEEP_ALIVE_TIMEOUT, DisconnectReason.MQTT_KEEP_ALIVE_TIMEOUT
                 )
+
+    def _session_expiry_s(self, client_id: str) -> int:
+        session = self.sessions.get(client_id)
+        return 0 if session is None else session.expiry_s
 
     def _publish_will(self, message: Message) -> None:
         """Publish the will of a client that vanished; count and report one that is lost."""

@@ -86,7 +86,7 @@ def agree(packet: Connect, profile: Profile) -> Agreement:
         not packet.client_id,
         expiry_s,
         profile.keep_alive_s(packet.keep_alive_s),
-        properties.receive_maximum or 65_535,
+        min(properties.receive_maximum or 65_535, profile.send_maximum),
         properties.maximum_packet_size_bytes or 0,
         min(aliases, profile.topic_alias_maximum),
     )

@@ -90,8 +90,13 @@ class Incoming:
         route = broker.router.allowed(profile).get(topic_bytes)
         if route is None:
             route = broker.router.find_for(profile, topic_bytes)
-        if qos and session.level == 5 and identifier not in session.received:
-            self.count_unanswered()
+        if qos and identifier not in session.received:
+            if session.level == 5:
+                self.count_unanswered()
+            elif qos == 2 and len(session.received) >= MAX_UNRELEASED:
+                raise ProtocolViolation(
+                    "receive-maximum", f"more than {MAX_UNRELEASED} messages without a PUBREL"
+                )
         broker.counters.received.value += 1
         if qos == 2 and identifier in session.received:
             # Sent again: it has been delivered already [MQTT-4.3.3-10].
@@ -223,6 +228,9 @@ class Incoming:
         self._answer(kind, identifier, joined, ReasonCode.QUOTA_EXCEEDED)
         return None
 
+
+# MQTT 3.1.1 knows no Receive Maximum, but a client that never sends PUBREL must have an end.
+MAX_UNRELEASED: Final = 4096
 
 _NAMES: Final = {PUBACK: "PUBACK", PUBREC: "PUBREC", PUBCOMP: "PUBCOMP"}
 

@@ -68,19 +68,18 @@ class _Gathered:
 
     Attributes:
         ends: By owner, the sequence after its last copy of this batch.
-        dropped: Messages that lose a reference.
+        removed: Copies that are settled: their rows, and the messages that lose a reference.
         retained: By topic: the message retained now, or None; when; the one it replaces, or 0.
     """
 
-    __slots__ = ("batch", "copies", "dropped", "ends", "released", "removed", "retained")
+    __slots__ = ("batch", "copies", "ends", "released", "removed", "retained")
 
     def __init__(self) -> None:
         self.batch = 0
         self.copies: list[tuple[StoredOutgoing, Copy]] = []
         self.ends: dict[StoredOutgoing, int] = {}
         self.released: list[tuple[int]] = []
-        self.removed: list[tuple[int]] = []
-        self.dropped: list[tuple[int]] = []
+        self.removed: list[tuple[int, int]] = []
         self.retained: dict[bytes, tuple[Outbound | None, int, int]] = {}
 
     def __bool__(self) -> bool:
@@ -119,11 +118,10 @@ class Journal:
 
     def remove(self, owner: StoredOutgoing, copy: Copy) -> None:
         """A copy is settled: take it out of the open batch, or off the disk with the next one."""
+        copy.cancelled = True
         if not copy.written:
-            copy.cancelled = True
             return
-        self._open.removed.append((owner.number << SEQUENCE_BITS | copy.sequence,))
-        self._open.dropped.append((copy.message,))
+        self._open.removed.append((owner.number << SEQUENCE_BITS | copy.sequence, copy.message))
 
     def mark_released(self, owner: StoredOutgoing, copy: Copy) -> None:
         """PUBREC has come for this copy: its PUBLISH must not be sent again."""
@@ -235,7 +233,8 @@ class Journal:
                     copy.identifiers or None,
                 )
             )
-        kept, gone, dropped = [], [], list(gathered.dropped)
+        kept, gone = [], []
+        dropped = [(message,) for _, message in gathered.removed]
         for topic_bytes, (outbound, wall_ms, replaced) in gathered.retained.items():
             if outbound is None:
                 gone.append((topic_bytes,))
@@ -249,7 +248,7 @@ class Journal:
             (_ADD_EXTRA, references.extra()),
             (_ADD_COPY, rows),
             (_RELEASE_COPY, gathered.released),
-            (_REMOVE_COPY, gathered.removed),
+            (_REMOVE_COPY, [(row_id,) for row_id, _ in gathered.removed]),
             (_RETAIN, kept),
             (_FORGET, gone),
         ):
@@ -277,15 +276,18 @@ class Journal:
         self._in_flight, self._open = None, _Gathered()
         lost: dict[StoredOutgoing, list[Copy]] = {}
         topics: set[bytes] = set()
+        never_written: set[int] = set()
         for gathered in failed:
-            self._open.removed += gathered.removed
-            self._open.dropped += gathered.dropped
             self._open.released += gathered.released
             for owner, copy in gathered.copies:
+                never_written.add(owner.number << SEQUENCE_BITS | copy.sequence)
                 lost.setdefault(owner, []).append(copy)
-                if copy.outbound is not None and copy.outbound.batch == gathered.batch:
-                    copy.outbound.number = 0  # its row has not been written
+                outbound = copy.outbound
+                if outbound is not None and gathered.batch and outbound.batch == gathered.batch:
+                    outbound.number = 0  # its row has not been written
             topics.update(gathered.retained)
+        for gathered in failed:  # what refers to nothing must not drop a reference
+            self._open.removed += [row for row in gathered.removed if row[0] not in never_written]
         for owner, copies in lost.items():
             owner.lost(copies)
         if topics and self.reverted is not None:

@@ -36,6 +36,7 @@ class Outgoing:
         in_flight: By packet identifier (two bytes, as on the wire): a copy, or None for a plain
             QoS 1 message.
         dropped: Messages this client did not get because it could not keep up.
+        replaying: Retained messages that new subscriptions are still to get, at most.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Outgoing:
         "in_flight",
         "level",
         "outlet",
+        "replaying",
         "window",
     )
 
@@ -67,7 +69,8 @@ class Outgoing:
         self._max_aliases = 0
         self._aliases: dict[bytes, int] | None = None
         self._queue = MemoryQueue(context)
-        self._replays: deque[Replay] = deque()
+        self._replays: deque[tuple[Replay, int]] = deque()
+        self.replaying = 0
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -89,14 +92,21 @@ class Outgoing:
         self._aliases = {} if max_aliases else None
 
     def attach(self, outlet: Outlet) -> None:
-        """Begin to send through this connection."""
+        """Begin to send through this connection, what came before the CONNACK left first."""
         self.outlet = outlet
+        self.drain()
 
     def detach(self) -> None:
         """The connection is gone, and all that waited with it."""
         self.outlet = None
-        self._replays.clear()
+        self._forget_replays()
         self.abandon()
+
+    def hold(self) -> None:
+        """Send no QoS 1 and 2 messages until `go_on`: something else must leave before them."""
+
+    def go_on(self) -> None:
+        """Send again."""
 
     @property
     def is_plain(self) -> bool:
@@ -175,9 +185,12 @@ class Outgoing:
         else:
             self._send_new(copy)
 
-    def replay(self, messages: Replay) -> None:
-        """Send these retained messages as the client takes them."""
-        self._replays.append(messages)
+    def replay(self, messages: Replay, count: int) -> None:
+        """Send these retained messages, so many at most, as the client takes them.
+
+        They have been counted in `replaying` when they were promised.
+        """
+        self._replays.append((messages, count))
         self.drain()
 
     def drain(self) -> None:
@@ -200,13 +213,15 @@ class Outgoing:
         """Take a PUBACK; one for an identifier that is not in flight changes nothing.
 
         Raises:
-            ProtocolViolation: The message was sent at QoS 2.
+            ProtocolViolation: The message was sent at QoS 2, or nothing has such an identifier.
         """
         self._context.acknowledged.value += 1
         copy = self.in_flight.get(identifier)
         if copy is not None and copy.qos == 2:
             raise ProtocolViolation("wrong-acknowledgement", "a PUBACK for a QoS 2 message")
         if self.in_flight.pop(identifier, 0) == 0:
+            if identifier == b"\0\0":
+                raise ProtocolViolation("packet-identifier", "a PUBACK has packet identifier 0")
             return
         if copy is not None:
             self._settled(copy)
@@ -285,6 +300,7 @@ class Outgoing:
         if packet is not None:
             identifier = self._take_identifier()
             self.in_flight[identifier] = copy
+            copy.outbound = None  # never sent again: the session ends with the connection
             self._write(packet)
 
     def _send_qos0(self, outbound: Outbound, retain: bool, identifiers: bytes) -> None:
@@ -319,9 +335,15 @@ class Outgoing:
             outbound, self.level, qos, retain, dup, identifier, identifiers, now_ms,
             aliases, self._max_aliases,
         )  # fmt: skip
-        if self._max_packet_bytes and len(packet) > self._max_packet_bytes:
-            if aliases is not None and len(aliases) > known:
+        limit = self._max_packet_bytes
+        if limit and len(packet) > limit and aliases is not None:
+            # An alias takes three bytes, more than it spares the first time or of a short name.
+            if len(aliases) > known:
                 del aliases[outbound.topic_bytes]
+            packet = encode_copy(
+                outbound, self.level, qos, retain, dup, identifier, identifiers, now_ms, None, 0
+            )
+        if limit and len(packet) > limit:
             self._context.too_large.value += 1
             self.dropped += 1
             return None
@@ -340,13 +362,19 @@ class Outgoing:
                 assert self.outlet is not None  # noqa: S101 - _can_send() has looked
                 self.outlet.more = True
                 return
-            message = next(replays[0], None)
+            messages, count = replays[0]
+            message = next(messages, None)
             if message is None:
                 replays.popleft()
+                self.replaying -= count
                 continue
             outbound, qos, identifiers = message
             sent_bytes += outbound.size_bytes
             self.deliver(outbound, qos, True, identifiers)
+
+    def _forget_replays(self) -> None:
+        self._replays.clear()
+        self.replaying = 0
 
     # --- drops -----------------------------------------------------------------------------------
 

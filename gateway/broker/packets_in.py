@@ -102,6 +102,12 @@ def _acknowledgement(
     identifier = packet.packet_identifier.to_bytes(2, "big")
     if packet.reason_code:
         connection.broker.note(session, "in", PACKET_TYPES[kind].name, packet.reason_code)
+    if connection.profile.is_aws and kind != PUBACK:
+        # There is no QoS 2, but in a session that was begun on a listener which has it.
+        known = session.received if kind == PUBREL else outgoing.in_flight
+        if (packet.packet_identifier if kind == PUBREL else identifier) not in known:
+            name = PACKET_TYPES[kind].name
+            raise ProtocolViolation("unexpected-packet", f"a {name}, where there is no QoS 2")
     if kind == PUBACK:
         outgoing.acknowledge(identifier)
     elif kind == PUBCOMP:
@@ -128,11 +134,13 @@ def _subscribe(connection: Connection, session: Session, body: bytes) -> None:
     broker = connection.broker
     wanted = decode_subscribe(body, connection.level)
     joined = broker.store.joined
-    codes = broker.subscribing.subscribe(
+    codes, then = broker.subscribing.subscribe(
         session, wanted, connection.profile, connection.access, connection.identity
     )
     packet = encode_suback(Suback(wanted.packet_identifier, codes), connection.level)
     connection.acknowledgements.answer(packet, joined)
+    for action in then:
+        connection.acknowledgements.then(action)
     granted = [
         request.topic_filter
         for request, code in zip(wanted.subscriptions, codes, strict=True)

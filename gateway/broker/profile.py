@@ -7,6 +7,7 @@ Sources: OASIS MQTT 3.1.1 and 5.0; AWS IoT Core, "Message broker and protocol li
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,13 +22,20 @@ __all__ = ["Profile", "aws_iot", "profile_named", "standard"]
 OWN_TOPICS: Final = ("$SYS/", "$aws/events/")
 
 # AWS's topics that clients may publish to (Reserved topics); others that begin with $ are refused.
-_AWS_PUBLISH: Final = (
+_AWS_PUBLISH: Final = re.compile(
+    r"\$aws/(rules|certificates|provisioning-templates)/"
+    r"|\$aws/things/[^/]+/(shadow|jobs|defender|streams)/"
+)
+_AWS_SUBSCRIBE: Final = (
     "$aws/things/",
-    "$aws/rules/",
+    "$aws/events/",
     "$aws/certificates/",
     "$aws/provisioning-templates/",
+    "$aws/sitewise/",
 )
-_AWS_SUBSCRIBE: Final = (*_AWS_PUBLISH, "$aws/events/", "$SYS/")
+
+# Characters of the name in `$share/NAME/FILTER` (AWS IoT Core).
+_AWS_SHARE_NAME: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Profile:
         max_filters: Topic filters in one SUBSCRIBE; 0: any number.
         max_subscriptions: Of one client.
         receive_maximum: QoS 1 and 2 messages a client may send unacknowledged.
+        send_maximum: QoS 1 and 2 messages a client is sent unacknowledged.
         topic_alias_maximum: Topic aliases of one connection, each way.
         session_expiry_s: How long a session is kept for an MQTT 3.1.1 client that is away.
         max_session_expiry_s: What an MQTT 5 client may ask for.
@@ -67,6 +76,7 @@ class Profile:
     max_filters: int
     max_subscriptions: int
     receive_maximum: int
+    send_maximum: int
     topic_alias_maximum: int
     session_expiry_s: int
     max_session_expiry_s: int
@@ -94,10 +104,15 @@ class Profile:
         """Refuse a topic filter that is too long or too deep here.
 
         Raises:
-            InvalidTopic: It is.
+            InvalidTopic: It is, or the name of its shared subscription is too long.
         """
         shared = split_shared(topic_filter)
         if shared is not None and self.is_aws:
+            if len(shared[0]) > _AWS_SHARE_NAME:
+                raise InvalidTopic(
+                    "filter-shared", f"a share name has more than {_AWS_SHARE_NAME} characters",
+                    ReasonCode.TOPIC_FILTER_INVALID,
+                )  # fmt: skip
             topic_filter = shared[1]  # AWS does not count $share and the name
         self._check(topic_filter, "topic filter", ReasonCode.TOPIC_FILTER_INVALID)
 
@@ -111,7 +126,8 @@ class Profile:
             raise ProtocolViolation(
                 "payload-too-large",
                 f"a payload of {size_bytes} bytes; the limit is {self.max_payload_bytes}",
-                ReasonCode.PACKET_TOO_LARGE,
+                # AWS IoT Core has no Packet Too Large among its reason codes.
+                ReasonCode.QUOTA_EXCEEDED if self.is_aws else ReasonCode.PACKET_TOO_LARGE,
             )
 
     def may_publish(self, topic: str, retain: bool) -> bool:
@@ -120,7 +136,7 @@ class Profile:
             return True
         if topic.startswith(OWN_TOPICS):
             return False
-        return not self.is_aws or (topic.startswith(_AWS_PUBLISH) and not retain)
+        return not self.is_aws or (_AWS_PUBLISH.match(topic) is not None and not retain)
 
     def may_subscribe(self, topic_filter: str) -> bool:
         """Tell whether a client may subscribe to this filter (without `$share/…/`)."""
@@ -159,6 +175,7 @@ def standard(settings: MqttSettings) -> Profile:
         max_filters=0,
         max_subscriptions=settings.max_subscriptions,
         receive_maximum=settings.receive_maximum,
+        send_maximum=65_535,
         topic_alias_maximum=settings.topic_alias_maximum,
         session_expiry_s=settings.max_session_expiry_s,
         max_session_expiry_s=settings.max_session_expiry_s,
@@ -180,10 +197,11 @@ def aws_iot(settings: MqttSettings) -> Profile:
         max_topic_levels=min(settings.max_topic_levels, 8),
         max_payload_bytes=min(settings.max_packet_bytes, 128 * 1024),
         min_keep_alive_s=30,
-        max_keep_alive_s=1200,
+        max_keep_alive_s=min(max(settings.max_keep_alive_s or 1200, 30), 1200),
         max_filters=8,
         max_subscriptions=min(settings.max_subscriptions, 50),
         receive_maximum=min(settings.receive_maximum, 100),
+        send_maximum=100,
         topic_alias_maximum=min(settings.topic_alias_maximum, 8),
         session_expiry_s=min(settings.max_session_expiry_s, 3600),
         max_session_expiry_s=min(settings.max_session_expiry_s, 7 * 86_400),

@@ -2,7 +2,8 @@
 
 Owns their statements. What has changed is noted here and written as it is in memory when the batch
 begins, so that a change and its undoing cost one row. If a batch fails, the same is written again
-with the next: memory is right, and nobody was told that the disk has it.
+with the next: memory is right, and nobody was told that the disk has it. Only QoS 2 identifiers
+that came with it are forgotten, for their messages are lost.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SAVE_SESSION: Final = (
 _END_SESSION: Final = (
     "UPDATE mqtt_session SET client_id = NULL WHERE session = ?",
     "DELETE FROM mqtt_subscription WHERE session = ?",
-    "DELETE FROM mqtt_received WHERE id >> 16 = ?",
+    "DELETE FROM mqtt_received WHERE id >= ?1 << 16 AND id < (?1 + 1) << 16",
 )
 _SAVE_SUBSCRIPTION: Final = "INSERT OR REPLACE INTO mqtt_subscription VALUES (?, ?, ?, ?)"
 _REMOVE_SUBSCRIPTION: Final = "DELETE FROM mqtt_subscription WHERE session = ? AND topic_filter = ?"
@@ -190,6 +191,7 @@ class SessionRecords:
         """Remove some more of what ended sessions have left; called about once a second."""
         if self._ended and not self._removing:
             self._removing = True
+        if self._removing or self._open:  # after a failed batch something may be left over
             self._store.join()
 
     # --- writing ---------------------------------------------------------------------------------
@@ -241,16 +243,16 @@ class SessionRecords:
         self._in_flight = None
 
     def _failed(self) -> None:
-        failed, self._in_flight = self._in_flight, None
-        if failed is None:
-            return
+        failed, self._in_flight = self._in_flight or _Changes(), None
         newer, self._open = self._open, failed
         self._open.sessions.update(newer.sessions)
         self._open.ended.update(newer.ended)
         self._open.subscriptions.update(newer.subscriptions)
         self._open.received.update(newer.received)
         self._open.wills.update(newer.wills)
-        self._store.join()
+        for session, identifier in self._open.received:
+            # If it is there, the message that brought it is lost, and will be sent again as new.
+            session.received.discard(identifier)
 
     # --- reading ---------------------------------------------------------------------------------
 

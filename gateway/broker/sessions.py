@@ -118,11 +118,9 @@ class Sessions(Mapping[str, Session]):
         outgoing = StoredOutgoing(stored.client_id, self._context, self._journal, stored.number)
         # If the client was connected when that process ended, all may have been sent.
         was_connected = stored.away_since_ms is None
+        end = max(stored.end, stored.sent_before)  # what was acknowledged last has left no row
         outgoing.restore(
-            stored.stored,
-            stored.stored_bytes,
-            stored.end,
-            stored.end if was_connected else stored.sent_before,
+            stored.stored, stored.stored_bytes, end, end if was_connected else stored.sent_before
         )
         session = Session(stored.client_id, outgoing, stored.number)
         session.level = stored.level

@@ -23,8 +23,8 @@ class Group:
     """The clients that share one subscription.
 
     A message goes to a connected member that can take it, in turn; while none is connected, one at
-    QoS 1 or 2 waits in the session of a member that is kept, and one at QoS 0 goes to nobody. A
-    message stays with the member that it was given to.
+    QoS 1 or 2 waits in the session of a member that was granted as much, and one at QoS 0 goes to
+    nobody. A message stays with the member that it was given to.
 
     Attributes:
         topic_filter: What the group wants, without `$share/NAME/`.
@@ -52,17 +52,17 @@ class Group:
         )
 
     def _choose(self) -> Session | None:
-        """Return the member whose turn it is: able to send, else connected, else kept."""
+        """Return the member whose turn it is: able to send, else connected, else able to wait."""
         members = list(self.members)
         if not members:
             return None
         self._turn = (self._turn + 1) % len(members)
         members = members[self._turn :] + members[: self._turn]
-        best, best_rank = members[0], -1
+        best, best_rank = members[0], -2
         for session in members:
             outlet = session.outgoing.outlet
             if outlet is None:
-                rank = 0
+                rank = 0 if self.members[session].qos else -1
             else:
                 rank = 2 if outlet.writable and not session.outgoing.queued else 1
             if rank > best_rank:

@@ -57,6 +57,7 @@ class StoredOutgoing(Outgoing):
         "_ahead_end",
         "_end",
         "_gathered",
+        "_held",
         "_journal",
         "committed_end",
         "number",
@@ -75,6 +76,7 @@ class StoredOutgoing(Outgoing):
         self.stored_bytes = 0
         self.committed_end = 0
         self.sent_before = 0
+        self._held = False
         self._end = 0  # the sequence of the next copy
         self._ahead: deque[Copy] = deque()  # to be sent next
         self._ahead_end = 0  # the sequence after these
@@ -120,7 +122,8 @@ class StoredOutgoing(Outgoing):
     def detach(self) -> None:
         """The connection is gone; what waited is on disk, or will be."""
         self.outlet = None
-        self._replays.clear()
+        self._held = False
+        self._forget_replays()
         unacknowledged = [copy for copy in self.in_flight.values() if copy is not None]
         self.in_flight.clear()
         unacknowledged += self._again
@@ -131,14 +134,24 @@ class StoredOutgoing(Outgoing):
                 copy for copy in reversed(self._ahead) if copy.sequence >= self.committed_end
             )
             self._ahead.clear()
-            self._ahead_bytes = 0
+            self._hold(-self._ahead_bytes)
             self._ahead_end = first
+
+    def hold(self) -> None:
+        """Send no QoS 1 and 2 messages until `go_on`: something else must leave before them."""
+        self._held = True
+
+    def go_on(self) -> None:
+        """Send again."""
+        self._held = False
+        self.drain()
 
     def abandon(self) -> None:
         """Forget what waits: the session is over. The journal removes it from the disk."""
         self._context.stored_messages -= self.stored
         self._context.stored_bytes -= self.stored_bytes
         self.stored = self.stored_bytes = 0
+        self._hold(-self._ahead_bytes)
         for copies in (self._again, self._ahead, self._gathered):
             for copy in copies:
                 copy.cancelled = True
@@ -169,7 +182,7 @@ class StoredOutgoing(Outgoing):
 
     def drain(self) -> None:
         """Send what has waited, as far as identifiers, the socket and commits allow."""
-        while self.outlet is not None:
+        while self.outlet is not None and not self._held:
             again = bool(self._again)
             copies = self._again if again else self._ahead
             if not copies:
@@ -185,7 +198,7 @@ class StoredOutgoing(Outgoing):
                 break
             copies.popleft()
             if not again:
-                self._ahead_bytes -= copy.size_bytes
+                self._hold(-copy.size_bytes)
             self._send(copy)
             self._next = max(sent_end, copy.sequence + 1)
         if self._replays:
@@ -213,7 +226,7 @@ class StoredOutgoing(Outgoing):
         self._gathered.clear()
         kept = [copy for copy in self._ahead if not copy.cancelled]
         self._ahead = deque(kept)
-        self._ahead_bytes = sum(copy.size_bytes for copy in kept)
+        self._hold(sum(copy.size_bytes for copy in kept) - self._ahead_bytes)
         self.committed_end = self._end
 
     # --- what the client answers -----------------------------------------------------------------
@@ -245,7 +258,8 @@ class StoredOutgoing(Outgoing):
             self._settled(copy)
             return
         copy.sent = True
-        copy.outbound = None if copy.sequence < self.committed_end else outbound
+        on_disk = copy.written and copy.sequence < self.committed_end
+        copy.outbound = None if on_disk else outbound
         self.in_flight[identifier] = copy
         self._write(packet)
 
@@ -259,10 +273,11 @@ class StoredOutgoing(Outgoing):
             copy.sequence != self._ahead_end
             or len(self._ahead) >= MAX_AHEAD
             or self._ahead_bytes >= MAX_AHEAD_BYTES
+            or self._context.queued_bytes >= self._context.settings.max_queued_total_bytes
         ):
             return False
         self._ahead.append(copy)
-        self._ahead_bytes += copy.size_bytes
+        self._hold(copy.size_bytes)
         self._ahead_end = self._end
         return True
 
@@ -273,14 +288,24 @@ class StoredOutgoing(Outgoing):
             if self.committed_end == self._end:
                 self._ahead_end = self._end
             return False
+        room_bytes = self._context.settings.max_queued_total_bytes - self._context.queued_bytes
+        max_bytes = max(min(MAX_AHEAD_BYTES, room_bytes), 1)  # one message at least
+        self._load(max_bytes)
+        return True
+
+    def _load(self, max_bytes: int) -> None:
         copies, self._ahead_end = self._journal.load(
-            self.number, self._ahead_end, self.committed_end, MAX_AHEAD, MAX_AHEAD_BYTES
+            self.number, self._ahead_end, self.committed_end, MAX_AHEAD, max_bytes
         )
         for copy in copies:
             copy.sent = copy.sequence < self.sent_before
         self._ahead.extend(copies)
-        self._ahead_bytes += sum(copy.size_bytes for copy in copies)
-        return True
+        self._hold(sum(copy.size_bytes for copy in copies))
+
+    def _hold(self, change_bytes: int) -> None:
+        """Account for the run in memory, with what waits there for all clients."""
+        self._ahead_bytes += change_bytes
+        self._context.queued_bytes += change_bytes
 
     def _count(self, copy: Copy, change: int) -> None:
         self.stored += change
@@ -308,19 +333,22 @@ class StoredOutgoing(Outgoing):
 
     def _drop_oldest(self) -> bool:
         """Give up the oldest copy that was not sent; return whether there was one."""
-        if not self._ahead and self._ahead_end < self.committed_end:
-            copies, self._ahead_end = self._journal.load(
-                self.number, self._ahead_end, self.committed_end, MAX_AHEAD, 0
-            )
-            self._ahead.extend(copies)
-            self._ahead_bytes += sum(copy.size_bytes for copy in copies)
-        if self._ahead:
+        max_inflight = self._context.settings.max_inflight
+        while self._ahead or self._ahead_end < self.committed_end:
+            if not self._ahead:
+                self._load(0)
+                continue
             copy = self._ahead.popleft()
-            self._ahead_bytes -= copy.size_bytes
-        elif self._gathered:
-            copy = self._gathered.popleft()
-        else:
+            self._hold(-copy.size_bytes)
+            if copy.sent and len(self._again) + len(self.in_flight) < max_inflight:
+                self._again.append(copy)  # an earlier process may have had it in flight
+                continue
+            self._settled(copy)
+            return True
+        if not self._gathered:
             return False
+        copy = self._gathered.popleft()
+        self._ahead_end = copy.sequence + 1  # its row may be on disk for a while yet
         self._settled(copy)
         return True
 

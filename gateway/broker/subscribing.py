@@ -6,6 +6,8 @@ messages); the tree that it goes into is the router's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final, final
 
 from gateway.broker.access import Access, Identity
@@ -26,6 +28,9 @@ from gateway.store import Store
 __all__ = ["Subscribing"]
 
 SUBACK_FAILURE: Final = 0x80
+
+# Retained messages that one client may be owed at once, over all its subscriptions.
+MAX_REPLAYING: Final = 1_000_000
 
 # Filters of one client in characters: a thousand of the longest would be 65 MB.
 MAX_FILTER_CHARACTERS: Final = 256 * 1024
@@ -53,8 +58,13 @@ class Subscribing:
         profile: Profile,
         access: Access,
         identity: Identity,
-    ) -> bytes:
-        """Grant what may be granted; return the SUBACK's codes, one per filter, in order.
+    ) -> tuple[bytes, list[Callable[[], None]]]:
+        """Grant what may be granted.
+
+        Returns:
+            The SUBACK's codes, one per filter, in order; and what is to be done once the SUBACK has
+            left: sending retained messages. (They may come first, but simple clients do not
+            expect them to.)
 
         Raises:
             ProtocolViolation: The packet may not be answered at all.
@@ -67,21 +77,22 @@ class Subscribing:
                 ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
             )
         too_many = profile.max_filters and len(packet.subscriptions) > profile.max_filters
-        codes = bytearray()
-        for request in packet.subscriptions:
-            shared = split_shared(request.topic_filter) is not None
-            if shared and request.no_local:
+        for request in packet.subscriptions:  # all of them before the first is granted
+            if request.no_local and split_shared(request.topic_filter) is not None:
                 raise ProtocolViolation(  # [MQTT-3.8.3-4]
                     "shared-no-local", "a shared subscription with No Local"
                 )
+        codes = bytearray()
+        then: list[Callable[[], None]] = []
+        for request in packet.subscriptions:
             code: int = ReasonCode.QUOTA_EXCEEDED
             if not too_many:
                 identifier = identifiers[0] if identifiers else 0
-                code = self._grant(session, request, identifier, profile, access, identity)
+                code = self._grant(session, request, identifier, profile, access, identity, then)
             if code >= SUBACK_FAILURE and session.level < 5:
                 code = SUBACK_FAILURE
             codes.append(code)
-        return bytes(codes)
+        return bytes(codes), then
 
     def unsubscribe(self, session: Session, packet: Unsubscribe) -> bytes:
         """Take subscriptions back; return the UNSUBACK's codes (MQTT 5), one per filter."""
@@ -91,7 +102,9 @@ class Subscribing:
                 self._records.subscription(session, topic_filter, added=False)
                 codes.append(ReasonCode.SUCCESS)
             else:
-                codes.append(ReasonCode.NO_SUBSCRIPTION_EXISTED)
+                # AWS IoT Core does not tell the two apart.
+                is_aws = session.profile == "aws-iot"
+                codes.append(0 if is_aws else ReasonCode.NO_SUBSCRIPTION_EXISTED)
         return bytes(codes)
 
     def _grant(
@@ -102,6 +115,7 @@ class Subscribing:
         profile: Profile,
         access: Access,
         identity: Identity,
+        then: list[Callable[[], None]],
     ) -> int:
         topic_filter = request.topic_filter
         try:
@@ -128,6 +142,8 @@ class Subscribing:
             topics = self._router.retained.find(
                 topic_filter, profile.dialect, exact_only=profile.is_aws
             )
+            if session.outgoing.replaying + len(topics) > MAX_REPLAYING:
+                return ReasonCode.QUOTA_EXCEEDED
         try:
             self._records.subscription(session, topic_filter, added=True)
             messages = self._stored_copies(session, topics, options) if topics else None
@@ -135,11 +151,19 @@ class Subscribing:
             return ReasonCode.QUOTA_EXCEEDED
         self._router.subscribe(session, topic_filter, options)
         identifiers = identifier_property(identifier)
+        outgoing = session.outgoing
         if messages is not None:
+            outgoing.hold()
             for outbound, qos in messages:
-                session.outgoing.deliver(outbound, qos, True, identifiers)
-        elif topics:
-            session.outgoing.replay(self._router.retained.replay(topics, options.qos, identifiers))
+                outgoing.deliver(outbound, qos, True, identifiers)
+            then.append(outgoing.go_on)
+            kept = {outbound.topic_bytes for outbound, _ in messages}
+            topics = [topic_bytes for topic_bytes in topics if topic_bytes not in kept]
+        if topics:
+            outgoing.replaying += len(topics)
+            qos = options.qos if messages is None else 0
+            in_turn = self._router.retained.replay(topics, qos, identifiers)
+            then.append(partial(outgoing.replay, in_turn, len(topics)))
         return options.qos
 
     def _stored_copies(
@@ -147,7 +171,7 @@ class Subscribing:
     ) -> list[tuple[Outbound, int]] | None:
         """Return the retained messages of which a persistent session gets copies on disk.
 
-        None where it gets them as it takes them, without.
+        The others it gets as it takes them; None: all of them.
 
         Raises:
             StoreError: There is no room for them.
@@ -157,8 +181,8 @@ class Subscribing:
         found = []
         size_bytes = 0
         for outbound, qos, _ in self._router.retained.replay(topics, options.qos, b""):
-            found.append((outbound, qos))
             if qos:
+                found.append((outbound, qos))
                 size_bytes += ROW_BYTES + (0 if outbound.number else outbound.size_bytes)
         if size_bytes:
             self._store.join(size_bytes)

@@ -38,15 +38,18 @@ class Wills:
         self._wills: dict[str, StoredWill] = {}
         self._due: dict[str, StoredWill] = {}
 
-    def load(self) -> None:
+    def load(self, session_expiry_s: Callable[[str], int]) -> None:
         """Take over what an earlier process left: its clients are all gone.
 
         Nothing is published before the first sweep: rules and sessions are there by then.
+
+        Args:
+            session_expiry_s: How long a client's session is kept, which ends the delay too.
         """
         for will in self._records.load_wills():
             self._wills[will.client_id] = will
             if will.due_ms is None:
-                self._postpone(will, will.delay_s)
+                self._postpone(will, min(will.delay_s, session_expiry_s(will.client_id)))
             else:
                 self._due[will.client_id] = will
 
