@@ -296,11 +296,10 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     loop.add_signal_handler(
         signal.SIGHUP, lambda: log.warning("settings are read at start only: restart to apply them")
     )
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
     gateway = Gateway(settings)
     await gateway.start()
-    gc.collect()
     gc.freeze()  # what is there now stays: it need not be looked at again
-    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 20)
     try:
         if not stop.is_set():  # it may have been told to while it started
             ready()

@@ -22,10 +22,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from gateway.mqtt.packets import Subscribe, encode_subscribe
+from gateway.mqtt.encoding import encode_disconnect, encode_subscribe
+from gateway.mqtt.packets import Disconnect, Subscribe, SubscriptionRequest
+from gateway.mqtt.wire import encode_variable_byte_integer
 from tests.rig.gateway_process import DEFAULT_RULE, GatewayProcess, drain
+from tests.rig.mqtt_bench import PINGREQ, PINGRESP
 from tests.rig.neighbour import PATIENCE_S, TOPIC, Client, Neighbour
-from tests.rig.wire_client import PINGREQ, PINGRESP
 
 MAX_PACKET_BYTES = 100_000
 TO_NOWHERE = {
@@ -139,79 +141,126 @@ def site(shared: tuple[Site, Neighbour]) -> Iterator[Site]:
     assert drain(here.sqs, "other") == ["still here"]
 
 
-def closed_by(site: Site, packet: bytes, cause: str) -> None:
+def closed_by(site: Site, level: int, packet: bytes, cause: str, reason_code: int) -> None:
     """Send a packet in the midst of good ones: it closes this connection, and is counted."""
     counted = site.count(f"mqtt.protocol_errors.{cause}")
-    client = Client(site.port, "bad")
+    client = Client(site.port, "bad", level)
+    # MQTT 3.1.1 has no words for it; nothing behind it is answered.
+    farewell = encode_disconnect(Disconnect(reason_code), 5) if level == 5 else b""
     try:
         client.sock.sendall(PINGREQ + packet + PINGREQ)
-        # MQTT 3.1.1 has no words for it: the connection closes, and nothing behind it is answered.
-        assert client.last_words() in (PINGRESP, b"")
+        # A close that meets unread bytes may take the last words with it.
+        assert client.last_words() in (PINGRESP + farewell, b"")
     finally:
         client.close()
     assert site.count(f"mqtt.protocol_errors.{cause}") == counted + 1
 
 
-def qos1(topic: str, payload: bytes = b"bad") -> bytes:
+def publish(level: int, topic: str, payload: bytes = b"bad", qos: int = 1) -> bytes:
     """A PUBLISH as it stands on the wire, however wrong its topic."""
     name = topic.encode()
-    body = len(name).to_bytes(2, "big") + name + b"\0\7" + payload
-    length, size = bytearray(), len(body)
-    while True:
-        length.append(size & 0x7F | (0x80 if size > 0x7F else 0))
-        size >>= 7
-        if not size:
-            return b"\x32" + bytes(length) + body
+    properties = b"\0" if level == 5 else b""
+    body = len(name).to_bytes(2, "big") + name + b"\0\7" + properties + payload
+    return bytes((0x30 | qos << 1,)) + encode_variable_byte_integer(len(body)) + body
 
 
-def subscribe(topic_filter: bytes, qos: int = 1) -> bytes:
+def subscribe(level: int, topic_filter: bytes, qos: int = 1) -> bytes:
     """A SUBSCRIBE as it stands on the wire, however wrong its filter."""
-    body = b"\0\7" + len(topic_filter).to_bytes(2, "big") + topic_filter + bytes((qos,))
-    return b"\x82" + bytes((len(body),)) + body
+    properties = b"\0" if level == 5 else b""
+    body = b"\0\7" + properties + len(topic_filter).to_bytes(2, "big") + topic_filter
+    return b"\x82" + bytes((len(body) + 1,)) + body + bytes((qos,))
 
 
 # --- MQTT -----------------------------------------------------------------------------------------
 
+BOTH = pytest.mark.parametrize("level", [4, 5])
 
-def test_a_publish_over_the_size_limit(site: Site) -> None:
-    head = len(qos1(TOPIC, b"")) + 2  # its length field has two bytes more then
-    fits = qos1("elsewhere/x", b"x" * (MAX_PACKET_BYTES - len(qos1("elsewhere/x", b"")) - 2))
+
+@BOTH
+def test_a_publish_over_the_size_limit(site: Site, level: int) -> None:
+    head = len(publish(level, "elsewhere/x", b"")) + 2  # its length takes two bytes more then
+    fits = publish(level, "elsewhere/x", b"x" * (MAX_PACKET_BYTES - head))
     assert len(fits) == MAX_PACKET_BYTES
-    client = Client(site.port, "large")
+    client = Client(site.port, "large", level)
     client.sock.sendall(fits)
     assert client.read(4) == b"\x40\x02\0\7", "a packet of exactly the limit was refused"
     client.close()
-    closed_by(site, qos1(TOPIC, b"x" * (MAX_PACKET_BYTES - head + 1)), "packet-too-large")
+    larger = publish(level, "elsewhere/x", b"x" * (MAX_PACKET_BYTES - head + 1))
+    closed_by(site, level, larger, "packet-too-large", 0x95)
 
 
-def test_a_size_that_is_only_announced_costs_nothing(site: Site) -> None:
-    closed_by(site, b"\x32\xff\xff\xff\x7f", "packet-too-large")
+@BOTH
+def test_a_size_that_is_only_announced_costs_nothing(site: Site, level: int) -> None:
+    closed_by(site, level, b"\x32\xff\xff\xff\x7f", "packet-too-large", 0x95)
 
 
+@BOTH
 @pytest.mark.parametrize("topic", ["bench/+", "bench/#", "#", "bench/a+b"])
-def test_a_topic_with_wildcards(site: Site, topic: str) -> None:
-    closed_by(site, qos1(topic), "topic-wildcard")
+def test_a_topic_with_wildcards(site: Site, level: int, topic: str) -> None:
+    closed_by(site, level, publish(level, topic), "topic-wildcard", 0x90)
 
 
+@BOTH
 @pytest.mark.parametrize(
-    ("topic_filter", "cause"),
+    ("topic_filter", "cause", "reason_code"),
     [
-        (b"bench/#/x", "filter-wildcard"),
-        (b"bench/a+", "filter-wildcard"),
-        (b"b#", "filter-wildcard"),
-        (b"", "filter-empty"),
-        (b"bench/\0", "string-null"),
+        (b"bench/#/x", "filter-wildcard", 0x8F),
+        (b"bench/a+", "filter-wildcard", 0x8F),
+        (b"b#", "filter-wildcard", 0x8F),
+        (b"", "filter-empty", 0x8F),
+        (b"bench/\0", "string-null", 0x81),
     ],
 )
-def test_a_subscription_to_nonsense(site: Site, topic_filter: bytes, cause: str) -> None:
-    closed_by(site, subscribe(topic_filter), cause)
+def test_a_subscription_to_nonsense(
+    site: Site, level: int, topic_filter: bytes, cause: str, reason_code: int
+) -> None:
+    closed_by(site, level, subscribe(level, topic_filter), cause, reason_code)
 
 
-def test_a_filter_that_is_too_deep_is_refused_in_the_suback(site: Site) -> None:
-    client = Client(site.port, "deep")
-    client.sock.sendall(encode_subscribe(Subscribe(7, (("/" * 1000, 1), (TOPIC, 1)))))
-    assert client.read(6) == b"\x90\x04\0\7\x80\1"
+@pytest.mark.parametrize(("level", "refused"), [(4, b"\x80"), (5, b"\x8f")])
+def test_a_filter_that_is_too_deep_is_refused_in_the_suback(
+    site: Site, level: int, refused: bytes
+) -> None:
+    client = Client(site.port, "deep", level)
+    requests = (SubscriptionRequest("/" * 1000, 1), SubscriptionRequest(TOPIC, 1))
+    client.sock.sendall(encode_subscribe(Subscribe(7, requests), level))
+    head = b"\x90\x04\0\7" if level == 4 else b"\x90\x05\0\7\0"
+    assert client.read(len(head) + 2) == head + refused + b"\1"
     client.close()
+
+
+def test_a_topic_alias_that_stands_for_nothing(site: Site) -> None:
+    closed_by(site, 5, b"\x30\x06\0\0\x03\x23\0\1", "topic-alias-unknown", 0x82)
+
+
+def test_more_unfinished_qos_2_messages_than_the_receive_maximum(site: Site) -> None:
+    counted = site.count("mqtt.protocol_errors.receive-maximum")
+    client = Client(site.port, "greedy", 5)
+    packet = bytearray(publish(5, "elsewhere/x", qos=2))
+    at = packet.index(b"\0\7", 2)
+    for number in range(1, 102):
+        packet[at : at + 2] = number.to_bytes(2, "big")
+        client.sock.sendall(packet)
+    said = client.last_words()
+    client.close()
+    assert said[: 4 * 100] == b"".join(
+        b"\x50\x02" + number.to_bytes(2, "big") for number in range(1, 101)
+    )
+    assert said[400:] == encode_disconnect(Disconnect(0x93), 5)
+    assert site.count("mqtt.protocol_errors.receive-maximum") == counted + 1
+
+
+@pytest.mark.parametrize(("level", "answer"), [(4, "40020007"), (5, "4003000787")])
+@pytest.mark.parametrize("topic", ["$SYS/broker/uptime", "$aws/events/presence/connected/x"])
+def test_a_publish_to_what_only_the_gateway_publishes(
+    site: Site, level: int, answer: str, topic: str
+) -> None:
+    refused = site.count("mqtt.publish.not_authorized")
+    client = Client(site.port, "impostor", level)
+    client.sock.sendall(publish(level, topic))
+    assert client.read(len(answer) // 2) == bytes.fromhex(answer)
+    client.close()
+    assert site.count("mqtt.publish.not_authorized") == refused + 1
 
 
 def test_a_rule_whose_queue_does_not_exist(site: Site) -> None:
@@ -220,7 +269,7 @@ def test_a_rule_whose_queue_does_not_exist(site: Site) -> None:
 
     failed = status()["failed"]
     client = Client(site.port, "to-nowhere")
-    client.sock.sendall(qos1("nowhere/x"))
+    client.sock.sendall(publish(4, "nowhere/x"))
     assert client.read(4) == b"\x40\x02\0\7", "a rule's failure is not the publisher's"
     client.close()
     assert status()["failed"] == failed + 1

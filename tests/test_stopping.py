@@ -14,8 +14,8 @@ import pytest
 
 from gateway.app import STOP_LIMIT_S
 from tests.rig.gateway_process import WEIR, GatewayProcess, drain, wait_until
+from tests.rig.mqtt_bench import DISCONNECT
 from tests.rig.neighbour import Client
-from tests.rig.wire_client import DISCONNECT
 
 LIMIT_S = 10.0
 

@@ -172,6 +172,7 @@ class Broker:
             self._check_silence(connection, now_s)
         self.counters.expired_sessions.value += self.sessions.expire(self.now_ms())
         self._wills.sweep()
+        self.router.retained.sweep()
         self._journal.tidy()
         self.records.tidy()
         self.reports.sweep(accepting=self.store.accepting)
@@ -195,7 +196,7 @@ class Broker:
 
     def note(self, session: Session, direction: str, packet: str, reason_code: int) -> None:
         """Remember a packet's reason code for people: `weir client show`."""
-        session.last_reasons.append((self.wall_ms(), direction, packet, reason_code))
+        session.note(self.wall_ms(), direction, packet, reason_code)
 
     # --- connecting and going --------------------------------------------------------------------
 

@@ -208,10 +208,11 @@ class Connection:
         routes = self._routes
         received = self.broker.counters.received
         is_5 = self.level == 5
+        qos1 = 0x32 if self.profile.max_qos else 0x30
         while size - at > 1 and not self.closed:
             first = data[at]
             length = data[at + 1]
-            everyday = first == 0x30 or first == 0x32  # PUBLISH, neither DUP nor RETAIN
+            everyday = first == 0x30 or first == qos1  # PUBLISH, neither DUP nor RETAIN
             if length < 0x80:
                 body = at + 2
                 end = body + length
@@ -298,7 +299,9 @@ class Connection:
         qos0, qos1 = route.qos0_4, route.qos1_4
         if self.level == 5:
             qos0, qos1 = route.qos0_5, route.qos1_5
-            if acknowledgements.publishes and self.incoming is not None:
+            session = self.session
+            assert session is not None and self.incoming is not None  # noqa: S101 - after CONNECT
+            if acknowledgements.publishes or session.received:
                 self.incoming.count_unanswered()
         store = self.broker.store
         joined = store.joined

@@ -34,11 +34,12 @@ class MemoryQueue:
 
     def __init__(self, context: OutgoingContext) -> None:
         self._context = context
-        self._waiting: deque[tuple[bytes, bytes] | Copy] = deque()
+        # Made when first needed: an empty deque has 600 bytes, and most clients keep up.
+        self._waiting: deque[tuple[bytes, bytes] | Copy] | None = None
         self.size_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) if self._waiting else 0
 
     def add(self, message: tuple[bytes, bytes] | Copy, size_bytes: int) -> int:
         """Add a message, as far as the policy of a full queue allows.
@@ -47,12 +48,19 @@ class MemoryQueue:
             How many were dropped: older ones to make room, or this one.
         """
         settings, dropped = self._context.settings, 0
-        if settings.overflow == "drop_oldest" and size_bytes <= settings.max_queued_bytes:
+        others_bytes = self._context.queued_bytes - self.size_bytes
+        if (
+            settings.overflow == "drop_oldest"
+            and size_bytes <= settings.max_queued_bytes
+            and others_bytes + size_bytes <= settings.max_queued_total_bytes  # or all is in vain
+        ):
             while self._waiting and not self._has_room(size_bytes):
                 self.take()
                 dropped += 1
         if not self._has_room(size_bytes):
             return dropped + 1
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(message)
         self.size_bytes += size_bytes
         self._context.queued_bytes += size_bytes
@@ -64,6 +72,8 @@ class MemoryQueue:
         Raises:
             IndexError: None waits.
         """
+        if not self._waiting:
+            raise IndexError("nothing waits")
         message = self._waiting.popleft()
         if isinstance(message, Copy):
             size_bytes = message.size_bytes
@@ -77,7 +87,7 @@ class MemoryQueue:
         """Forget all of them."""
         self._context.queued_bytes -= self.size_bytes
         self.size_bytes = 0
-        self._waiting.clear()
+        self._waiting = None
 
     def _has_room(self, size_bytes: int) -> bool:
         settings = self._context.settings

@@ -7,7 +7,6 @@ persistent session adds to this is in `stored_outgoing`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -69,7 +68,7 @@ class Outgoing:
         self._max_aliases = 0
         self._aliases: dict[bytes, int] | None = None
         self._queue = MemoryQueue(context)
-        self._replays: deque[tuple[Replay, int]] = deque()
+        self._replays: list[tuple[Replay, int]] = []
         self.replaying = 0
 
     # --- the connection --------------------------------------------------------------------------
@@ -365,7 +364,7 @@ class Outgoing:
             messages, count = replays[0]
             message = next(messages, None)
             if message is None:
-                replays.popleft()
+                del replays[0]
                 self.replaying -= count
                 continue
             outbound, qos, identifiers = message

@@ -27,6 +27,7 @@ from gateway.mqtt.packets import (
     CONNECT,
     DISCONNECT,
     PINGREQ,
+    PINGRESP,
     PINGRESP_PACKET,
     PUBACK,
     PUBCOMP,
@@ -182,12 +183,21 @@ def refused_packets(connection: Connection, lost: list[Waiting]) -> bytes | None
             bounds = next_packet(data, at)
             assert bounds is not None  # noqa: S101 - whole packets
             kind, body = data[at] >> 4, data[bounds[0] : bounds[1]]
-            at = bounds[1]
+            begin, at = at, bounds[1]
             identifier = int.from_bytes(body[:2], "big")
+            taken = False
+            if kind == PINGRESP and connection.level == 5 and refusals is not None:
+                refusals.append(PINGRESP_PACKET)  # promises nothing
+                continue
             if kind == PUBREC and session is not None:
-                session.received.discard(identifier)  # it will be sent again, as new
+                # The records have forgotten what came with the batch: this one came before it.
+                taken = session.persistent and identifier in session.received
+                if not taken:
+                    session.received.discard(identifier)  # it will be sent again, as new
             if kind not in (PUBACK, PUBREC) or connection.level < 5:
                 refusals = None
+            elif refusals is not None and taken:
+                refusals.append(data[begin:at])
             elif refusals is not None:
                 answer = Acknowledgement(identifier, ReasonCode.QUOTA_EXCEEDED)
                 refusals.append(encode_acknowledgement(kind, answer, 5))

@@ -25,7 +25,7 @@ __all__ = ["RetainedMessages"]
 log = logging.getLogger(__name__)
 
 # What a retained message costs in memory beside its bytes.
-OVERHEAD_BYTES: Final = 512
+OVERHEAD_BYTES: Final = 1024
 
 _ROWS: Final = (
     "SELECT r.topic, r.wall_ms, m.message, m.payload, m.qos, m.properties, m.expires_at_ms"
@@ -72,6 +72,9 @@ class RetainedMessages:
         self._messages: dict[bytes, tuple[Outbound, int]] = {}
         self._root = _Node()
         self._size_bytes = 0
+        # Those that will expire, and when the first of them does.
+        self._expiring: dict[bytes, int] = {}
+        self._next_expiry_ms = 0
         self._refusing = False
         self._refused = metrics.counter(
             "mqtt.retain.not_kept", "messages with RETAIN not kept because the limit is reached"
@@ -174,13 +177,27 @@ class RetainedMessages:
                 continue
             outbound = kept[0]
             if outbound.expires_at_ms and outbound.expires_at_ms <= self._now_ms():
-                self._take(topic_bytes, outbound)
-                self._store.join()
-                self._record(topic_bytes, None, 0, kept)
+                self._expire(topic_bytes)
                 continue
             yield outbound, min(outbound.qos, qos), identifiers
 
+    def sweep(self) -> None:
+        """Remove what has expired; called about once a second."""
+        now_ms = self._now_ms()
+        if not self._expiring or now_ms < self._next_expiry_ms:
+            return
+        for topic_bytes, expires_at_ms in list(self._expiring.items()):
+            if expires_at_ms <= now_ms:
+                self._expire(topic_bytes)
+        self._next_expiry_ms = min(self._expiring.values(), default=0)
+
     # --- inside ----------------------------------------------------------------------------------
+
+    def _expire(self, topic_bytes: bytes) -> None:
+        kept = self._messages[topic_bytes]
+        self._take(topic_bytes, kept[0])
+        self._store.join()
+        self._record(topic_bytes, None, 0, kept)
 
     def _record(
         self,
@@ -207,10 +224,18 @@ class RetainedMessages:
                 node = child
             node.topic_bytes = topic_bytes
         self._messages[topic_bytes] = (outbound, wall_ms)
+        expires_at_ms = outbound.expires_at_ms
+        if expires_at_ms:
+            if not self._expiring or expires_at_ms < self._next_expiry_ms:
+                self._next_expiry_ms = expires_at_ms
+            self._expiring[topic_bytes] = expires_at_ms
+        else:
+            self._expiring.pop(topic_bytes, None)
         self._size_bytes += outbound.size_bytes + OVERHEAD_BYTES
 
     def _take(self, topic_bytes: bytes, outbound: Outbound) -> None:
         del self._messages[topic_bytes]
+        self._expiring.pop(topic_bytes, None)
         self._size_bytes -= outbound.size_bytes + OVERHEAD_BYTES
         levels = topic_bytes.decode().split("/")
         path = [self._root]

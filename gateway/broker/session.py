@@ -6,7 +6,6 @@ Source: MQTT 3.1.1, section 3.1.2.4; MQTT 5.0, section 4.1.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.outgoing import Outgoing
@@ -85,9 +84,15 @@ class Session:
         self.source_ip: str | None = None
         self.away_since_ms: int | None = None
         self.seen_wall_ms = 0
-        self.last_reasons: deque[tuple[int, str, str, int]] = deque(maxlen=MAX_REASONS)
+        self.last_reasons: list[tuple[int, str, str, int]] = []
         self.ended = False
         self.will = False
+
+    def note(self, wall_ms: int, direction: str, packet: str, reason_code: int) -> None:
+        """Remember a packet's reason code; the oldest goes."""
+        if len(self.last_reasons) >= MAX_REASONS:
+            del self.last_reasons[0]
+        self.last_reasons.append((wall_ms, direction, packet, reason_code))
 
     @property
     def connected(self) -> bool:

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.address import Address
 
 __all__ = ["ListenerSettings", "MqttSettings"]
+
+
+# The least that makes sense of the plain limits.
+_LOWEST: Final = {
+    "max_connections": 1,
+    "max_held_bytes": 0,
+    "max_queued_bytes": 0,
+    "max_queued_total_bytes": 0,
+    "max_retained_bytes": 0,
+    "max_retained_messages": 0,
+    "max_sessions": 1,
+    "max_stored_bytes": 0,
+    "max_stored_messages": 0,
+    "max_stored_total_bytes": 0,
+    "max_subscriptions": 0,
+    "max_topic_levels": 1,
+    "outgoing_buffer_bytes": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +148,7 @@ class MqttSettings:
         default=64 * 1024 * 1024,
         metadata={
             "unit": "bytes",
-            "doc": "The same in bytes, with 512 bytes of bookkeeping each: they are in memory too.",
+            "doc": "The same in bytes, with 1 KiB of bookkeeping each: they are in memory too.",
         },
     )
     sys_interval_s: float = field(
@@ -187,6 +206,11 @@ class MqttSettings:
             found.append("mqtt.max_keep_alive_s must be between 0 and 65535")
         if not 0 <= self.max_session_expiry_s <= 0xFFFF_FFFF:
             found.append("mqtt.max_session_expiry_s must be between 0 and 4294967295")
+        found += [
+            f"mqtt.{name} must be {lowest} or more"
+            for name, lowest in _LOWEST.items()
+            if getattr(self, name) < lowest
+        ]
         if self.sys_interval_s < 0:
             found.append("mqtt.sys_interval_s must be 0 or more")
         if not 256 <= self.max_packet_bytes <= 268_435_460:

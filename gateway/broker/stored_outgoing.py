@@ -81,8 +81,9 @@ class StoredOutgoing(Outgoing):
         self._ahead: deque[Copy] = deque()  # to be sent next
         self._ahead_end = 0  # the sequence after these
         self._ahead_bytes = 0
-        self._again: deque[Copy] = deque()  # to be sent again, before all others
-        self._gathered: deque[Copy] = deque()  # neither ahead nor on disk yet
+        # To be sent again, before all others; the first one last, so that it can be popped.
+        self._again: list[Copy] = []
+        self._gathered: list[Copy] = []  # neither ahead nor on disk yet
 
     def restore(self, stored: int, stored_bytes: int, end: int, sent_before: int) -> None:
         """Continue with what an earlier process left on disk."""
@@ -127,12 +128,10 @@ class StoredOutgoing(Outgoing):
         unacknowledged = [copy for copy in self.in_flight.values() if copy is not None]
         self.in_flight.clear()
         unacknowledged += self._again
-        self._again = deque(sorted(unacknowledged, key=_sequence))
+        self._again = sorted(unacknowledged, key=_sequence, reverse=True)
         if self._ahead:
             first = self._ahead[0].sequence
-            self._gathered.extendleft(
-                copy for copy in reversed(self._ahead) if copy.sequence >= self.committed_end
-            )
+            self._gathered[:0] = [c for c in self._ahead if c.sequence >= self.committed_end]
             self._ahead.clear()
             self._hold(-self._ahead_bytes)
             self._ahead_end = first
@@ -184,20 +183,21 @@ class StoredOutgoing(Outgoing):
         """Send what has waited, as far as identifiers, the socket and commits allow."""
         while self.outlet is not None and not self._held:
             again = bool(self._again)
-            copies = self._again if again else self._ahead
-            if not copies:
+            if not again and not self._ahead:
                 if self._look_ahead():
                     continue
                 break
-            copy = copies[0]
+            copy = self._again[-1] if again else self._ahead[0]
             if copy.qos == 2 and copy.sequence >= self.committed_end:
                 break
             sent_end, self._next = self._next, copy.sequence
             if not self._can_send():
                 self._next = sent_end
                 break
-            copies.popleft()
-            if not again:
+            if again:
+                self._again.pop()
+            else:
+                self._ahead.popleft()
                 self._hold(-copy.size_bytes)
             self._send(copy)
             self._next = max(sent_end, copy.sequence + 1)
@@ -207,9 +207,8 @@ class StoredOutgoing(Outgoing):
     def committed(self, end: int) -> None:
         """Take note that copies below this sequence are on disk; more may be sent now."""
         self.committed_end = end
-        gathered = self._gathered
-        while gathered and gathered[0].sequence < end:
-            gathered.popleft()
+        if self._gathered:
+            self._gathered = [copy for copy in self._gathered if copy.sequence >= end]
         self.drain()
 
     def lost(self, copies: list[Copy]) -> None:
@@ -323,7 +322,12 @@ class StoredOutgoing(Outgoing):
 
     def _make_room(self, size_bytes: int) -> bool:
         settings = self._context.settings
-        if settings.overflow == "drop_oldest" and size_bytes <= settings.max_stored_bytes:
+        others_bytes = self._context.stored_bytes - self.stored_bytes
+        if (
+            settings.overflow == "drop_oldest"
+            and size_bytes <= settings.max_stored_bytes
+            and others_bytes + size_bytes <= settings.max_stored_total_bytes  # or all is in vain
+        ):
             while not self._has_room(size_bytes) and self._drop_oldest():
                 self._drop()
         if self._has_room(size_bytes):
@@ -341,13 +345,13 @@ class StoredOutgoing(Outgoing):
             copy = self._ahead.popleft()
             self._hold(-copy.size_bytes)
             if copy.sent and len(self._again) + len(self.in_flight) < max_inflight:
-                self._again.append(copy)  # an earlier process may have had it in flight
+                self._again.insert(0, copy)  # an earlier process may have had it in flight
                 continue
             self._settled(copy)
             return True
         if not self._gathered:
             return False
-        copy = self._gathered.popleft()
+        copy = self._gathered.pop(0)
         self._ahead_end = copy.sequence + 1  # its row may be on disk for a while yet
         self._settled(copy)
         return True

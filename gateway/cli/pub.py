@@ -36,7 +36,7 @@ def add_parser(commands: Commands) -> None:
         help="the message; - reads it from the standard input; none publishes an empty one",
     )
     parser.add_argument(
-        "--qos", type=int, choices=(0, 1), default=1, help="the quality of service; by default 1"
+        "--qos", type=int, choices=(0, 1, 2), default=1, help="the quality of service; by default 1"
     )
     add_location_options(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")

@@ -283,7 +283,7 @@ def _message(body: bytes) -> Message:
     def refused(message: str, hint: str) -> _Refused:
         return _Refused(400, "bad-publish", message, hint)
 
-    form = 'Send {"topic": text, "payload": text in base64, "qos": 0 or 1}.'
+    form = 'Send {"topic": text, "payload": text in base64, "qos": 0, 1 or 2}.'
     try:
         document: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -298,8 +298,8 @@ def _message(body: bytes) -> Message:
         raise refused("the topic is missing or no text", form)
     if not isinstance(payload, str):
         raise refused("the payload is no text", form)
-    if isinstance(qos, bool) or qos not in (0, 1):
-        raise refused(f"QoS {qos!r} is neither 0 nor 1", form)
+    if isinstance(qos, bool) or qos not in (0, 1, 2):
+        raise refused(f"QoS {qos!r} is neither 0, 1 nor 2", form)
     try:
         data = base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
@@ -308,7 +308,7 @@ def _message(body: bytes) -> Message:
         raise refused(
             f"the payload has {len(data)} bytes", f"Send at most {MAX_PAYLOAD_BYTES} bytes."
         )
-    return Message(topic, data, 1 if qos else 0, False, _PUBLISHER)
+    return Message(topic, data, int(qos), False, _PUBLISHER)
 
 
 def _json(document: Mapping[str, object]) -> Response:

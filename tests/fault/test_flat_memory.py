@@ -13,15 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mqtt.packets import (
-    Connect,
-    Publish,
-    Subscribe,
-    Will,
+from gateway.mqtt.encoding import (
+    encode_acknowledgement,
     encode_connect,
     encode_publish,
     encode_subscribe,
 )
+from gateway.mqtt.packets import (
+    PUBREL,
+    Acknowledgement,
+    Connect,
+    Publish,
+    Subscribe,
+    SubscriptionRequest,
+    Will,
+)
+from gateway.mqtt.properties import Properties
 from tests.rig.gateway_process import GatewayProcess, drain, resident_bytes
 from tests.rig.mqtt_client import BarePublisher
 
@@ -64,16 +71,26 @@ def _half(gateway: GatewayProcess, rng: random.Random, rounds: int) -> None:
 
 def _hostile(port: int, rng: random.Random) -> None:
     """Open a connection, send something wrong, see it closed or close it."""
+    level = rng.choice((4, 5))
+    alias = Properties(topic_alias=1) if level == 5 else Properties()
+    requests = (
+        SubscriptionRequest(f"bench/{rng.randrange(10**6)}/+", 1),
+        SubscriptionRequest("#", 0),
+        SubscriptionRequest(f"$share/group/other/{rng.randrange(10**6)}", 2),
+    )
+    payload = rng.randbytes(rng.randrange(300))
     valid = [
-        encode_publish(Publish("bench/x", rng.randbytes(rng.randrange(300)), 0)),
-        encode_publish(Publish("other/x", b"1", 1, packet_identifier=7)),
-        encode_subscribe(Subscribe(1, ((f"bench/{rng.randrange(10**6)}/+", 1), ("#", 0)))),
+        encode_publish(Publish("bench/x", payload, properties=alias), level),
+        encode_publish(Publish("other/x", b"1", 1, packet_identifier=7), level),
+        encode_publish(Publish("other/y", b"2", 2, packet_identifier=8), level),
+        encode_acknowledgement(PUBREL, Acknowledgement(8), level),
+        encode_publish(Publish(f"other/{rng.randrange(50)}", b"kept", 0, True), level),
+        encode_subscribe(Subscribe(1, requests), level),
         b"\xc0\x00",
     ]
     name = f"hostile-{rng.randrange(10**9)}"
-    connect = encode_connect(
-        Connect("MQTT", 4, client_id=name, will=Will("wills/x", b"gone", 0, False))
-    )
+    will = Will("wills/x", b"gone", 0, False)
+    connect = encode_connect(Connect("MQTT", level, client_id=name, will=will))
     kind = rng.randrange(4)
     if kind == 0:
         data = rng.randbytes(rng.randrange(1, 400))

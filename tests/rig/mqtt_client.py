@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 
-from gateway.mqtt.packets import Connect, Publish, encode_connect, encode_publish
+from gateway.mqtt.encoding import encode_connect, encode_publish
+from gateway.mqtt.packets import Connect, Publish
 
 
 class BarePublisher:

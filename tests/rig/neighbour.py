@@ -6,30 +6,29 @@ import socket
 import threading
 from collections import Counter
 
-from gateway.mqtt.packets import (
-    Connect,
-    Publish,
-    Subscribe,
-    decode_publish,
-    encode_connect,
-    encode_publish,
-    encode_subscribe,
-    next_packet,
-)
+from gateway.mqtt.decoding import decode_connack, decode_publish
+from gateway.mqtt.encoding import encode_connect, encode_publish, encode_subscribe
+from gateway.mqtt.packets import Connect, Publish, Subscribe, SubscriptionRequest, next_packet
 from tests.rig.gateway_process import wait_until
 
 PATIENCE_S = 10.0
-ACCEPTED = b"\x20\x02\x00\x00"
 TOPIC = "bench/neighbour"
 
 
 class Client:
-    """A bare client that keeps whatever the gateway says."""
+    """A bare client that keeps whatever the gateway says.
 
-    def __init__(self, port: int, client_id: str) -> None:
+    Attributes:
+        level: 4 for MQTT 3.1.1, 5 for MQTT 5.
+    """
+
+    def __init__(self, port: int, client_id: str, level: int = 4) -> None:
+        self.level = level
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        self.sock.sendall(encode_connect(Connect("MQTT", 4, client_id=client_id)))
-        assert self.read(4) == ACCEPTED
+        self.sock.sendall(encode_connect(Connect("MQTT", level, client_id=client_id)))
+        head = self.read(2)  # a CONNACK of less than 130 bytes
+        connack = decode_connack(self.read(head[1]), level)
+        assert (head[0], connack.reason_code) == (0x20, 0)
 
     def read(self, size: int) -> bytes:
         data = b""
@@ -63,7 +62,7 @@ class Neighbour:
         self._stop = threading.Event()
         self._publisher = Client(port, "neighbour-publisher")
         self._listener = Client(port, "neighbour-listener")
-        self._listener.sock.sendall(encode_subscribe(Subscribe(1, ((TOPIC, 0),))))
+        self._listener.sock.sendall(encode_subscribe(Subscribe(1, (SubscriptionRequest(TOPIC),))))
         assert self._listener.read(5) == b"\x90\x03\0\1\0"
         self._threads = [threading.Thread(target=run) for run in (self._publish, self._listen)]
         for thread in self._threads:
@@ -123,7 +122,7 @@ class Neighbour:
                     data += more
                     bounds = next_packet(data, 0)
                 body, end = bounds
-                self.delivered[decode_publish(data[0], data[body:end]).payload] += 1
+                self.delivered[decode_publish(data[0], data[body:end], 4).payload] += 1
                 data = data[end:]
         except OSError as error:
             self.failure = error

@@ -45,6 +45,16 @@ async def notes(store: Store) -> Insert:
     return Insert("INSERT INTO note (number, body) VALUES (?, ?)")
 
 
+async def fill_store(store: Store) -> None:
+    """Add notes, numbered from a million on, until nothing new is taken."""
+    insert = Insert("INSERT INTO note (number, body) VALUES (?, ?)")
+    number = 1_000_000
+    while store.accepting:
+        store.add(insert, (number, b"x" * 16 * KIB), 16 * KIB)
+        await store.flush()
+        number += 1
+
+
 def stored_notes(folder: Path) -> list[int]:
     """Read the notes' numbers as another process would see them."""
     connection = sqlite3.connect(folder / "weir.db")

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.broker import Listener, ListenerSettings, MqttFront, MqttSettings
-from gateway.mqtt.packets import Connect, Subscribe, encode_connect, encode_subscribe
+from gateway.mqtt.encoding import encode_connect, encode_subscribe
+from gateway.mqtt.packets import Connect, Subscribe, SubscriptionRequest
 from gateway.store import StoreSettings
-from tests.rig.wire_client import ACCEPTED, Bench, open_bench
+from tests.rig.mqtt_bench import ACCEPTED, Bench, open_bench
 
 ANY_PORT = ListenerSettings(bind="127.0.0.1:0", anonymous=True)
 PATIENCE_S = 20.0
@@ -57,7 +58,7 @@ class TcpClient:
         return self
 
     async def subscribe(self, topic_filter: str, qos: int) -> None:
-        await self.send(encode_subscribe(Subscribe(1, ((topic_filter, qos),))))
+        await self.send(encode_subscribe(Subscribe(1, (SubscriptionRequest(topic_filter, qos),))))
         assert await self.read(5) == b"\x90\x03\0\1" + bytes((qos,))
 
     def reset(self) -> None:
@@ -74,14 +75,17 @@ class Running:
         self.listener = listener
         self.clients: list[TcpClient] = []
 
-    async def open(self, receive_buffer_bytes: int | None = None) -> TcpClient:
+    async def open(
+        self, listener: Listener | None = None, *, receive_buffer_bytes: int | None = None
+    ) -> TcpClient:
         sock = socket.socket()
         sock.setblocking(False)
         if receive_buffer_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         client = TcpClient(sock)
         self.clients.append(client)
-        await client.loop.sock_connect(sock, ("127.0.0.1", self.listener.port))
+        port = (listener or self.listener).port
+        await client.loop.sock_connect(sock, ("127.0.0.1", port))
         return client
 
     async def client(self, client_id: str = "c", **fields: Any) -> TcpClient:
@@ -112,6 +116,6 @@ async def listening(
             listener.stop()
             bench.broker.close()
             bench.broker.close()  # a second call does not wait for the peers
-            await until(lambda: not list(bench.broker.sessions()) and not bench.broker._unnamed)
+            await until(lambda: not bench.broker.connection_count and not bench.broker._unnamed)
             for client in running.clients:
                 client.sock.close()

@@ -11,20 +11,21 @@ from typing import Any
 
 import pytest
 
-from gateway.broker import MqttSettings
-from gateway.broker.router import Router
-from gateway.broker.session import Outlet, Session, SessionCounters
+from gateway.broker import Broker, MqttSettings
+from gateway.broker.outlet import Outlet
+from gateway.broker.session import Session
+from gateway.broker.topic_tree import SubscriptionOptions
 from gateway.clock import Clock
 from gateway.engine import Engine, RuleStatus, load_rules
 from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
-from gateway.mqtt.packets import Publish, decode_publish
-from gateway.mqtt.topics import Dialect
+from gateway.mqtt.decoding import decode_publish
+from gateway.mqtt.packets import Publish
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
 from gateway.store import Store, StoreSettings
 from tests.rig.fake_time import FakeTime
-from tests.rig.wire_client import body, split
+from tests.rig.mqtt_bench import body, split
 
 ACCOUNT = "000000000000"
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -49,15 +50,17 @@ def rule(sql: str, *actions: dict[str, Any], **more: Any) -> dict[str, Any]:
 class Running:
     """An engine in force, and what is around it."""
 
-    def __init__(self, folder: Path, time: FakeTime, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self, folder: Path, time: FakeTime, store: Store, clock: Clock, metrics: Metrics
+    ) -> None:
         self.folder = folder
         self.time = time
         self.store = store
         self.metrics = metrics
-        self.router = Router(metrics, 128)
+        self.broker = Broker(MqttSettings(), store, clock, metrics)
+        self.router = self.broker.router
         self.service: SqsService
         self.engine: Engine
-        self._sessions = SessionCounters(metrics)
 
     def apply(self, rules: dict[str, dict[str, Any]]) -> None:
         """Put these rules in force, by name, as files of a folder."""
@@ -95,10 +98,10 @@ class Running:
 
     def client(self, *filters: str, qos: int = 1) -> Client:
         """A client's session, connected and subscribed."""
-        client = Client(Session("listener", MqttSettings(), self._sessions))
+        sessions = self.broker.sessions
+        client = Client(sessions.begin(f"listener-{len(sessions)}", persistent=False))
         for topic_filter in filters:
-            client.session.subscriptions[topic_filter] = qos
-            self.router.subscribe(client.session, topic_filter, qos, Dialect.STANDARD)
+            self.router.subscribe(client.session, topic_filter, SubscriptionOptions(qos=qos))
         return client
 
 
@@ -107,13 +110,14 @@ class Client:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._outlet = session.outlet = Outlet(lambda: None)
+        self._outlet = Outlet(lambda: None)
+        session.outgoing.attach(self._outlet)
 
     def messages(self) -> list[Publish]:
         """Take what was sent to the client."""
         data = b"".join(self._outlet.out)
         self._outlet.out.clear()
-        return [decode_publish(packet[0], body(packet)) for packet in split(data)]
+        return [decode_publish(packet[0], body(packet), 4) for packet in split(data)]
 
 
 @asynccontextmanager
@@ -130,7 +134,7 @@ async def running(
     store = Store(folder / "weir.db", settings, clock, metrics)
     try:
         registry = await Registry.open(folder / "registry.json")
-        here = Running(folder, time, store, metrics)
+        here = Running(folder, time, store, clock, metrics)
         here.service = SqsService(
             store, registry, clock, metrics, region="us-east-1", account=ACCOUNT
         )

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from gateway.broker.topic_tree import SubscriptionOptions
 from gateway.engine.actions import MAX_REPUBLISH_DEPTH, MAX_REPUBLISHES_PER_CAUSE
+from gateway.errors import StoreError
 from gateway.message import Message
-from tests.gateway.engine.running import republish, rule, running, sqs, warnings
+from gateway.store import Insert
+from tests.gateway.engine.running import Running, republish, rule, running, sqs, warnings
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -142,5 +145,37 @@ def test_the_bound_is_per_message_from_outside(run: Run, tmp_path: Path) -> None
             for _ in range(MAX_REPUBLISHES_PER_CAUSE + 10):
                 here.publish("bench/a", b"1")
             assert here.status("r").failed == 0
+
+    run(main())
+
+
+def test_a_client_that_is_away_has_it_on_disk_in_the_transaction_of_its_cause(
+    run: Run, tmp_path: Path
+) -> None:
+    def kept(here: Running) -> tuple[int, int]:
+        """Messages for the client that is away, and in the queue, as other processes see them."""
+        (count,) = here.store.reader.execute("SELECT count(*) FROM mqtt_queued").fetchone()
+        return int(count), here.rows()
+
+    async def main() -> None:
+        async with running(tmp_path) as here:
+            away = here.broker.sessions.begin("away", persistent=True)
+            here.router.subscribe(away, "alarms/#", SubscriptionOptions(qos=1))
+            here.apply({"r": rule("SELECT * FROM 'bench/+'", republish("alarms/a"), sqs("alarms"))})
+            await here.store.flush()
+            commits = here.store.commits.value
+            here.publish("bench/t", b"1")
+            await here.store.flush()
+            assert here.store.commits.value == commits + 1
+            assert kept(here) == (1, 1)
+
+            here.publish("bench/t", b"2")
+            here.store.add(Insert("INSERT INTO nowhere VALUES (?)"), (1,), 1)
+            with pytest.raises(StoreError):
+                await here.store.flush()
+            assert kept(here) == (1, 1)  # neither of it
+            here.publish("bench/t", b"2")
+            await here.store.flush()
+            assert kept(here) == (2, 2)
 
     run(main())

@@ -152,15 +152,19 @@ def test_the_reserve_is_really_set_aside(run: Run, tmp_path: Path) -> None:
     run(main())
 
 
+# A file of half the reserve still has room for the tables of a new database.
+LARGE_RESERVE = replace(SMALL, max_bytes=4096 * KIB, reserve_bytes=1024 * KIB)
+
+
 def test_without_room_for_the_reserve_the_store_starts_full(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
-        with files_no_larger_than(SMALL.reserve_bytes // 2):
-            async with open_store(tmp_path) as store:
+        with files_no_larger_than(LARGE_RESERVE.reserve_bytes // 2):
+            async with open_store(tmp_path, LARGE_RESERVE) as store:
                 assert store.full_because == "the disk has no room for the reserve file"
                 assert not (tmp_path / RESERVE_NAME).exists()
                 assert await store.execute(lambda connection: "reads") == "reads"
                 assert not store.accepting
-        async with open_store(tmp_path) as store:
+        async with open_store(tmp_path, LARGE_RESERVE) as store:
             assert store.accepting
 
     run(main())
@@ -205,8 +209,8 @@ def test_a_full_store_finds_room_that_others_made(
 
     async def main() -> None:
         room = asyncio.Event()
-        with files_no_larger_than(SMALL.reserve_bytes // 2):
-            opened = open_store(tmp_path)
+        with files_no_larger_than(LARGE_RESERVE.reserve_bytes // 2):
+            opened = open_store(tmp_path, LARGE_RESERVE)
             store = await opened.__aenter__()
             assert not store.accepting
         store.after_room.append(room.set)
