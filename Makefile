@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CLIENTS_JS := tests/clients-js
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: setup run check test test-setup lock bench clean
+.PHONY: setup run check test test-setup lock bench fuzz clean
 
 setup: $(VENV)/.ready  ## .venv with everything, nothing run
 
@@ -38,6 +38,16 @@ test: check test-setup  ## everything CI runs
 
 bench: test-setup  ## the table of benchmarks/: ratios to Mosquitto and to bare SQLite
 	$(BIN)/python -m benchmarks
+
+# Each for so many seconds. CPython 3.11 on x86-64 Linux only: there are no other wheels of atheris.
+FUZZ_SECONDS ?= 60
+FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -artifact_prefix=$(VENV)/fuzz/
+
+fuzz: setup  ## fuzz the MQTT codec and whole connections, guided by coverage
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r tests/fuzz/requirements.txt
+	$(BIN)/python -m tests.fuzz.fuzz_codec $(VENV)/fuzz/codec $(FUZZ_OPTIONS)
+	$(BIN)/python -m tests.fuzz.fuzz_connection $(VENV)/fuzz/connection $(FUZZ_OPTIONS)
 
 lock: setup  ## write the lock files anew from pyproject.toml
 	$(BIN)/pip install --quiet uv

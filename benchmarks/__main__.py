@@ -17,6 +17,7 @@ import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
 from benchmarks.processes import Mosquitto, cpu_ns
+from benchmarks.sessions import sessions
 from benchmarks.sink import Sink
 from tests.rig.gateway_process import GatewayProcess, resident_bytes
 
@@ -178,6 +179,7 @@ def main() -> int:
             "qos1": routing(1, rounds, seconds, folder),
             "durable": durable(FILTER_SQL, rounds, seconds, folder),
             "projection": durable(PROJECTION_SQL, rounds, seconds, folder),
+            **sessions(rounds, folder, [rule(FILTER_SQL)]),
             "generator": generator_alone(seconds),
             "at_rest": at_rest(rounds + 1, folder),
         }
@@ -228,6 +230,24 @@ def table(figures: dict[str, dict[str, object]]) -> str:
             )
         )
         rows.append(("the same, CPU per message", f"{f['weir_cpu_us']:.1f} µs", "", "", ""))
+    for name, what, floor in (
+        ("retained_store", "retained 10,000 (store)", "≤ 3"),
+        ("retained_store_small", "the same with window 20", ""),
+        ("retained_new", "retained to a new `#`", "≤ 4"),
+        ("offline_queue", "offline session 10,000 (queue)", "≤ 3"),
+        ("offline_queue_small", "the same with window 20", ""),
+        ("offline_drain", "offline session 10,000 (drain)", "≤ 4"),
+    ):
+        f = figures[name]
+        rows.append(
+            (
+                f"{what}, CPU per message",
+                f"{f['weir_cpu_us']:.2f} µs",
+                f"Mosquitto {f['mosquitto_cpu_us']:.2f} µs",
+                f"{f['ratio']:.2f}",
+                floor,
+            )
+        )
     f = figures["generator"]
     for qos in (0, 1):
         measured = figures[f"qos{qos}"]["weir_per_s"]

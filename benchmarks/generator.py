@@ -14,14 +14,8 @@ import struct
 import time
 from dataclasses import dataclass
 
-from gateway.mqtt.packets import (
-    Connect,
-    Publish,
-    Subscribe,
-    encode_connect,
-    encode_publish,
-    encode_subscribe,
-)
+from gateway.mqtt.encoding import encode_connect, encode_publish, encode_subscribe
+from gateway.mqtt.packets import Connect, Publish, Subscribe, SubscriptionRequest
 
 RING = 1000  # packets encoded beforehand; their identifiers are 1..RING
 READ_BYTES = 1 << 18
@@ -169,7 +163,7 @@ class Subscriber:
 
     def __init__(self, port: int, topic: str, ring: Ring) -> None:
         self.sock = client(port, f"sub-{topic}")
-        subscribe = Subscribe(1, ((topic, ring.qos),))
+        subscribe = Subscribe(1, (SubscriptionRequest(topic, ring.qos),))
         self.sock.sendall(encode_subscribe(subscribe))
         if _read_exactly(self.sock, 5)[-1] != ring.qos:
             raise RuntimeError("the subscription was not granted")

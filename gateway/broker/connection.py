@@ -9,7 +9,6 @@ nothing of the offending packet has happened.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.access import ANONYMOUS, Access
@@ -208,11 +207,11 @@ class Connection:
         routes = self._routes
         received = self.broker.counters.received
         is_5 = self.level == 5
-        qos1 = 0x32 if self.profile.max_qos else 0x30
+        last_everyday = 0x33 if self.profile.max_qos else 0x31
         while size - at > 1 and not self.closed:
             first = data[at]
             length = data[at + 1]
-            everyday = first == 0x30 or first == qos1  # PUBLISH, neither DUP nor RETAIN
+            everyday = 0x30 <= first <= last_everyday  # PUBLISH at QoS 0 or 1 without DUP
             if length < 0x80:
                 body = at + 2
                 end = body + length
@@ -251,8 +250,8 @@ class Connection:
                 route = routes.get(topic_bytes)
                 if route is None:
                     route = self.broker.router.find_for(self.profile, topic_bytes)
-                if not (route.simple5 if is_5 else route.simple4):
-                    self._publish(first, data[body:end])
+                if first & 1 or not (route.simple5 if is_5 else route.simple4):
+                    self._take(route, first, data, topic_end, end)
                 elif first == 0x32:
                     received.value += 1
                     self._publish_qos1(route, data, at, topic_end, end)
@@ -260,7 +259,9 @@ class Connection:
                     received.value += 1
                     packet = data[at:end]
                     if route.local:
-                        self._deliver_locally_qos0(route, data[topic_end + is_5 : end])
+                        payload = data[topic_end + is_5 : end]
+                        message = Message(route.topic, payload, 0, False, self.publisher)
+                        self.broker.router.deliver_locally(route, message, may_lose=True)
                     for outgoing in route.plain5 if is_5 else route.plain4:
                         outgoing.deliver_qos0(packet)
             elif first == 0x40 and length == 2 and self.session is not None:
@@ -280,11 +281,21 @@ class Connection:
         if error is not None:
             self.store_refused(error)
 
-    def _deliver_locally_qos0(self, route: Route, payload: bytes) -> None:
-        message = Message(route.topic, payload, 0, False, self.publisher)
-        # A refusal is counted by the router; QoS 0 promises nothing, and clients still get it.
-        with suppress(StoreError):
-            self.broker.router.deliver_locally(route, message)
+    def _take(self, route: Route, first: int, data: bytes, topic_end: int, end: int) -> None:
+        """Take an everyday PUBLISH that is retained, or goes to more than plain clients."""
+        assert self.incoming is not None  # noqa: S101 - receive() comes here after CONNECT only
+        payload_at, identifier = topic_end, 0
+        if first & 2:
+            payload_at += 2
+            if payload_at > end:
+                raise MalformedPacket("truncated", "a PUBLISH ends within its packet identifier")
+            identifier = data[topic_end] << 8 | data[topic_end + 1]
+            if not identifier:
+                raise ProtocolViolation("packet-identifier", "a PUBLISH has packet identifier 0")
+        payload = data[payload_at + (self.level == 5) : end]
+        error = self.incoming.take(route, first >> 1 & 1, bool(first & 1), identifier, payload)
+        if error is not None:
+            self.store_refused(error)
 
     def _publish_qos1(self, route: Route, data: bytes, at: int, topic_end: int, end: int) -> None:
         """Route a plain QoS 1 PUBLISH that stands at `data[at:end]`, then see to its PUBACK."""

@@ -74,8 +74,8 @@ class Incoming:
         Raises:
             MqttError: It is malformed or not allowed; nothing of it has happened.
         """
-        session, profile, broker = self._session, self._profile, self._broker
-        topic_bytes, identifier, properties, at = read_publish(first, body, session.level)
+        profile, broker = self._profile, self._broker
+        topic_bytes, identifier, properties, at = read_publish(first, body, self._session.level)
         qos = first >> 1 & 3
         retain = bool(first & 0x01)
         if qos > profile.max_qos:
@@ -90,6 +90,26 @@ class Incoming:
         route = broker.router.allowed(profile).get(topic_bytes)
         if route is None:
             route = broker.router.find_for(profile, topic_bytes)
+        return self.take(route, qos, retain, identifier, body[at:], properties)
+
+    def take(
+        self,
+        route: Route,
+        qos: int,
+        retain: bool,
+        identifier: int,
+        payload: bytes,
+        properties: Properties = EMPTY,
+    ) -> StoreError | None:
+        """Take a PUBLISH whose parts are known to be allowed here.
+
+        Returns:
+            Why it could not be kept, where MQTT 3.1.1 has no answer but to close the connection.
+
+        Raises:
+            ProtocolViolation: It is one too many.
+        """
+        session, profile, broker = self._session, self._profile, self._broker
         if qos and identifier not in session.received:
             if session.level == 5:
                 self.count_unanswered()
@@ -105,7 +125,6 @@ class Incoming:
         if route.refused or (retain and not profile.may_publish(route.topic, True)):
             self._refuse(route.topic, qos, identifier)
             return None
-        payload = body[at:]
         message = Message(route.topic, payload, qos, retain, self._publisher)
         if properties is not EMPTY:
             message.properties = forwarded_properties(properties)

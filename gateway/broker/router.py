@@ -256,11 +256,7 @@ class Router:
                     raise
                 keep = False
         if route.local:
-            try:
-                self.deliver_locally(route, message)
-            except StoreError:
-                if not may_lose:
-                    raise
+            self.deliver_locally(route, message, may_lose=may_lose)
         outbound = None
         if retain or route.targets or route.groups or qos == 2 or message.expires_at_ms:
             outbound = Outbound(
@@ -295,8 +291,13 @@ class Router:
                 route.qos0_5 if qos else route.plain5,
             )  # fmt: skip
 
-    def deliver_locally(self, route: Route, message: Message) -> None:
+    def deliver_locally(self, route: Route, message: Message, *, may_lose: bool = False) -> None:
         """Give a message to the in-process subscribers of its route.
+
+        Args:
+            route: Of its topic.
+            message: The message.
+            may_lose: What cannot be kept is counted, no more.
 
         Raises:
             StoreError: Something durable could not be taken.
@@ -306,7 +307,8 @@ class Router:
                 deliver(message)
         except StoreError:
             self._refused.value += 1
-            raise
+            if not may_lose:
+                raise
 
     # --- inside ----------------------------------------------------------------------------------
 

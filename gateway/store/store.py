@@ -26,6 +26,7 @@ from gateway.store.batch import Batch, Insert, Receipt
 from gateway.store.clock_row import load_clock, save_clock
 from gateway.store.committer import Committer
 from gateway.store.database import migrate, open_database, unusable
+from gateway.store.pacing import Pace
 from gateway.store.settings import StoreSettings
 from gateway.store.space import Space
 
@@ -92,11 +93,7 @@ class Store:
         self._open = Batch()
         self._in_flight: Batch | None = None
         self._busy = False  # the connection is the thread's
-        self._scheduled = False
-        self._hurried = False
         self._closed = False
-        self._begin_not_before_s = 0.0
-        self._begin_timer: asyncio.TimerHandle | None = None
         self._full_timer: asyncio.TimerHandle | None = None
         self._became_idle: asyncio.Future[None] | None = None
 
@@ -111,6 +108,7 @@ class Store:
         metrics.gauge("store.full", lambda: 0.0 if self._space.full_because is None else 1.0)
 
         self._loop = asyncio.get_running_loop()
+        self._pace = Pace(self._loop, settings.commit_interval_ms / 1000, self._begin)
         self._committer = Committer(
             self._writer, path, settings.checkpoint_bytes, self._loop.call_soon_threadsafe
         )
@@ -134,8 +132,8 @@ class Store:
             self._refuse()
         self._open.add_row(insert, row, size_bytes)
         self.joined += 1
-        if not self._scheduled:
-            self._schedule()
+        if self.joined >= self._pace.begin_at:
+            self._pace.begin_or_wait(self.joined)
 
     def join(self, adds_bytes: int = 0) -> None:
         """Make the open batch wait for rows that its owner hands over in `before_batch`.
@@ -154,8 +152,8 @@ class Store:
         self._open.expected = True
         self._open.size_bytes += adds_bytes
         self.joined += 1
-        if not self._scheduled:
-            self._schedule()
+        if self.joined >= self._pace.begin_at:
+            self._pace.begin_or_wait(self.joined)
 
     def write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Execute a statement for each of these rows; for use inside `before_batch` only."""
@@ -182,15 +180,15 @@ class Store:
         future: asyncio.Future[Result] = self._loop.create_future()
         self._open.add_operation(operation, future, adds_bytes)
         self.joined += 1
-        if not self._scheduled:
-            self._schedule()
+        if self.joined >= self._pace.begin_at:
+            self._pace.begin_or_wait(self.joined)
         return future
 
     def on_commit(self, receipt: Receipt) -> None:
         """Call `receipt(None)` once the open batch is on disk, or `receipt(error)` if it failed."""
         self._open.receipts.append(receipt)
-        if not self._scheduled:
-            self._schedule()
+        if self._pace.begin_at == 0:
+            self._pace.begin_or_wait(self.joined)
 
     @property
     def accepting(self) -> bool:
@@ -227,30 +225,11 @@ class Store:
             hint="Receive and delete messages, or give the gateway more room.",
         )
 
-    def _schedule(self) -> None:
-        if self._busy or self._in_flight is not None:
-            return  # the end of what runs now looks for what has gathered
-        self._scheduled = True
-        wait_s = self._begin_not_before_s - self._loop.time()
-        if wait_s > 0 and not self._hurried:
-            self._begin_timer = self._loop.call_later(wait_s, self._begin)
-        else:
-            self._loop.call_soon(self._begin)
-
-    def _hurry(self) -> None:
-        """Begin the next batch without waiting for the commit interval."""
-        self._hurried = True
-        if self._begin_timer is not None:
-            self._begin_timer.cancel()
-            self._begin_timer = None
-            self._loop.call_soon(self._begin)
-
     def _begin(self) -> None:
         """Execute what has gathered and hand the commit to the thread."""
-        self._scheduled = self._hurried = False
-        self._begin_timer = None
         if self._busy or self._in_flight is not None:
             return
+        self._pace.begun(self.joined)
         broken: Exception | None = None
         try:
             for hook in self.before_batch:
@@ -260,7 +239,6 @@ class Store:
         batch, self._open = self._open, Batch()
         batch.seal()
         self._in_flight = batch
-        self._begin_not_before_s = self._loop.time() + self._settings.commit_interval_ms / 1000
         self.batch += 1
         connection = self._writer
         try:
@@ -296,9 +274,10 @@ class Store:
         self._busy = False
         self._assess()
         if self._open or (self._space.vacuum_pages() and not self._closed):
-            if not self._scheduled:
-                self._schedule()
-        elif self._became_idle is not None:
+            self._pace.begin_or_wait(self.joined)
+            return
+        self._pace.begin_at = 0  # with whatever comes next
+        if self._became_idle is not None:
             self._became_idle.set_result(None)
             self._became_idle = None
 
@@ -321,7 +300,7 @@ class Store:
         else:
             self._assess()
             if self._space.vacuum_pages():
-                self._schedule()
+                self._pace.begin_or_wait(self.joined)
 
     def _fail(self, error: Exception) -> None:
         """Undo the batch and what gathered behind it, tell everyone, and get ready to go on."""
@@ -359,7 +338,7 @@ class Store:
     async def flush(self) -> None:
         """Wait until all that was added so far is on disk, whatever the commit interval says."""
         flushed = self.execute(lambda connection: None)
-        self._hurry()
+        self._pace.hurry()
         await flushed
 
     async def close(self) -> None:
@@ -368,8 +347,8 @@ class Store:
             return
         self._closed = True
         self._became_idle = self._loop.create_future()
-        self._hurry()
-        if not (self._busy or self._scheduled):
+        self._pace.hurry()
+        if not (self._busy or self._pace.waiting):
             self._begin()  # if only for the clock's row
         await self._became_idle
         if self._full_timer is not None:

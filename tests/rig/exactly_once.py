@@ -23,7 +23,8 @@ from tests.rig.session_client import (
 
 # Few, so that they are used again and again; more than any window.
 IDENTIFIERS = 60
-QUIET_S = 1.0
+# How long a busy machine may keep a message, and how long to wait where some are lost for certain.
+PATIENCE_S, QUIET_S = 10.0, 0.5
 
 
 @dataclass(slots=True)
@@ -269,7 +270,8 @@ class Exchange:
 
     def finish(self) -> list[str]:
         """Let everything arrive; return what is wrong with it, nothing where all is right."""
-        while not self._complete and self.step(QUIET_S):
+        lost = self.publisher.state.sessions_lost + self.subscriber.state.sessions_lost
+        while not self._complete and self.step(QUIET_S if lost else PATIENCE_S):
             pass
         if self._complete:
             # What comes late: a message once more, or a PUBREL again, which is no fault.
@@ -279,7 +281,6 @@ class Exchange:
         faults += self.subscriber.state.wrong
         if not self.publisher.idle:
             faults.append(f"{len(self.publisher.state.outgoing)} messages were never completed")
-        lost = self.publisher.state.sessions_lost + self.subscriber.state.sessions_lost
         return faults + ([f"{lost} sessions lost"] if lost else [])
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gateway.broker import MqttSettings
@@ -269,6 +271,26 @@ def test_settings_may_be_stricter_and_never_laxer() -> None:
     assert (strict.topic_alias_maximum, strict.session_expiry_s) == (5, 6)
     assert (strict.max_session_expiry_s, strict.keep_alive_s(0)) == (6, 700)
     assert aws_iot(MqttSettings(max_keep_alive_s=10)).keep_alive_s(20) == 30
+
+
+def test_the_reference_names_these_limits() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "mqtt-aws-profile.md"
+    text = page.read_text(encoding="utf-8")
+    profile = aws_iot(MqttSettings())
+    for said in (
+        f"| {profile.max_topic_bytes} bytes |",
+        f"| {profile.max_topic_levels} (7 slashes) |",
+        f"{profile.max_payload_bytes // 1024} KiB; a larger one",
+        f"| {profile.min_keep_alive_s} to {profile.max_keep_alive_s:,} s;",
+        f"| {profile.max_filters}; with more",
+        f"| {profile.max_subscriptions} |",
+        f"| {profile.receive_maximum} each way |",
+        f"| {profile.topic_alias_maximum} each way |",
+        f"| {profile.max_client_id_bytes} bytes, not beginning",
+    ):
+        assert said in text
+    assert profile.send_maximum == profile.receive_maximum
+    assert (profile.session_expiry_s, profile.max_session_expiry_s) == (3600, 7 * DAY_S)
 
 
 def test_a_standard_listener_on_the_same_broker_has_none_of_these_limits(

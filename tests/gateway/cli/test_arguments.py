@@ -102,7 +102,7 @@ def test_a_command_that_is_not_there_yet_says_so(
         (["rum"], "'rum'"),
         (["status", "--jsn"], "status does not take --jsn"),
         (["run", "--conf", "x"], "run does not take --conf x"),
-        (["pub", "a", "--qos", "2"], "--qos"),
+        (["pub", "a", "--qos", "3"], "--qos"),
         (["pub"], "TOPIC"),
         (["tail", "--count", "0"], "it must be 1 or more"),
         (["client"], "ACTION"),

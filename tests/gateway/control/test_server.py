@@ -148,7 +148,7 @@ BAD = [
     (b'{"topic": 1}', "topic is missing or no text"),
     (b'{"topic": "a", "payload": 1}', "payload is no text"),
     (b'{"topic": "a", "payload": "%"}', "not base64"),
-    (b'{"topic": "a", "qos": 2}', "QoS 2"),
+    (b'{"topic": "a", "qos": 3}', "QoS 3"),
     (b'{"topic": "a", "qos": true}', "QoS True"),
     (b'{"topic": "a", "retained": true}', "unknown keys retained"),
     (b'{"topic": "a/#"}', "wildcard"),
