@@ -126,7 +126,10 @@ class Queue(SendingQueue):
             return await self._execute(work)
         except asyncio.CancelledError:
             abandoned = True
-            self.release(taken)
+            if taken:
+                self.release(taken)
+            else:
+                self._waiters.wake(1)  # what it was woken for, the next one may have
             raise
 
     def release(self, received: Sequence[Received]) -> None:
