@@ -29,7 +29,7 @@ from gateway.broker.reports import Reports, who
 from gateway.broker.retained import RetainedMessages
 from gateway.broker.router import Router
 from gateway.broker.session import Session
-from gateway.broker.session_records import SessionRecords
+from gateway.broker.session_records import SessionRecords, StoredWill
 from gateway.broker.sessions import Sessions
 from gateway.broker.settings import MqttSettings
 from gateway.broker.subscribing import Subscribing
@@ -66,6 +66,7 @@ class Broker:
         sessions: Of all clients, those that are away among them.
         records: What sessions have on disk.
         subscribing: Grants subscriptions.
+        wills: Those that are still to come, by client identifier.
         reports: Counts and logs what goes wrong.
         lifecycle: Tells who connects and subscribes.
         counters: Shared by all connections.
@@ -89,13 +90,15 @@ class Broker:
             settings, store, self._journal, metrics, clock.gateway_ms, clock.wall_ms
         )
         self.router = Router(store, retained, metrics, settings.max_topic_levels)
-        self.subscribing = Subscribing(self.router, self.records, store)
+        self.subscribing = Subscribing(self.router, self.records, store, metrics)
         self.lifecycle = Lifecycle(
             self.router.publish, clock.wall_ms, clock.gateway_ms, self.counters.lost_events
         )
-        self._wills = Wills(self.records, self._publish_will, clock.gateway_ms)
+        self.wills = Wills(
+            self.records, self._publish_will, clock.gateway_ms, settings.max_will_total_bytes
+        )
         self.sessions = Sessions(
-            self.context, self.router, self._journal, self.records, self._wills, clock.gateway_ms
+            self.context, self.router, self._journal, self.records, self.wills, clock.gateway_ms
         )
         self.held_bytes = 0
         self.connection_count = 0
@@ -105,7 +108,7 @@ class Broker:
         metrics.gauge("mqtt.sessions", lambda: len(self.sessions))
         metrics.gauge("mqtt.held_bytes", lambda: self.held_bytes)
         self.sessions.load()
-        self._wills.load(self._session_expiry_s)
+        self.wills.load(self._session_expiry_s)
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -143,9 +146,15 @@ class Broker:
             return
         connection.identity = identity
         agreement = agree(packet, connection.profile)
+        will = stored_will(
+            packet, agreement, connection.profile, identity.principal, connection.source_ip
+        )
+        if will is not None and not self.wills.has_room(will):
+            self._refuse(connection, packet, ReasonCode.QUOTA_EXCEEDED)
+            return
         joined = self.store.joined
         try:
-            session, present = self._session_for(connection, packet, agreement)
+            session, present = self._session_for(connection, packet, agreement, will)
         except StoreError as error:
             self.reports.refused(error)
             self._refuse(connection, packet, ReasonCode.QUOTA_EXCEEDED)
@@ -171,7 +180,7 @@ class Broker:
         for connection in [*self.sessions.connections(), *self._unnamed]:
             self._check_silence(connection, now_s)
         self.counters.expired_sessions.value += self.sessions.expire(self.now_ms())
-        self._wills.sweep()
+        self.wills.sweep()
         self.router.retained.sweep()
         self._journal.tidy()
         self.records.tidy()
@@ -201,7 +210,11 @@ class Broker:
     # --- connecting and going --------------------------------------------------------------------
 
     def _session_for(
-        self, connection: Connection, packet: Connect, agreement: Agreement
+        self,
+        connection: Connection,
+        packet: Connect,
+        agreement: Agreement,
+        will: StoredWill | None,
     ) -> tuple[Session | None, bool]:
         """Return the client's session, old or new, and whether it is an old one.
 
@@ -224,17 +237,9 @@ class Broker:
             if sessions.full:
                 return None, False
             session = sessions.begin(client_id, persistent=agreement.expiry_s > 0)
-        will = stored_will(
-            packet,
-            agreement,
-            connection.profile,
-            connection.identity.principal,
-            connection.source_ip,
-        )
-        self._wills.client_back(client_id)
+        self.wills.client_back(client_id)
         if will is not None:
-            self._wills.leave(will)
-        session.will = will is not None
+            self.wills.leave(will)
         return session, present
 
     def _begin(
@@ -317,10 +322,9 @@ class Broker:
         session.away_since_ms = self.now_ms()
         client_id = session.client_id
         if connection.graceful:
-            self._wills.discard(client_id)
-            session.will = False
+            self.wills.discard(client_id)
         else:
-            self._wills.client_lost(client_id, session.expiry_s)
+            self.wills.client_lost(client_id, session.expiry_s)
         if not session.expiry_s or not session.persistent:
             self.sessions.end(session)
         else:

@@ -312,7 +312,7 @@ class Connection:
             qos0, qos1 = route.qos0_5, route.qos1_5
             session = self.session
             assert session is not None and self.incoming is not None  # noqa: S101 - after CONNECT
-            if acknowledgements.publishes or session.received:
+            if acknowledgements.publishes or session.received:  # few have either
                 self.incoming.count_unanswered()
         store = self.broker.store
         joined = store.joined

@@ -48,6 +48,7 @@ class Incoming:
         "_profile",
         "_publisher",
         "_session",
+        "_unreleased",
     )
 
     def __init__(
@@ -64,6 +65,8 @@ class Incoming:
         self._publisher = publisher
         self._acknowledgements = acknowledgements
         self._aliases: dict[int, bytes] = {}
+        # QoS 2 messages of this connection, for Receive Maximum counts anew with each.
+        self._unreleased: set[int] = set()
 
     def publish(self, first: int, body: bytes) -> StoreError | None:
         """Take a PUBLISH.
@@ -110,13 +113,14 @@ class Incoming:
             ProtocolViolation: It is one too many.
         """
         session, profile, broker = self._session, self._profile, self._broker
-        if qos and identifier not in session.received:
-            if session.level == 5:
-                self.count_unanswered()
-            elif qos == 2 and len(session.received) >= MAX_UNRELEASED:
+        if qos and session.level == 5 and identifier not in self._unreleased:
+            self.count_unanswered()
+        if qos == 2:
+            if identifier not in session.received and len(session.received) >= MAX_UNRELEASED:
                 raise ProtocolViolation(
                     "receive-maximum", f"more than {MAX_UNRELEASED} messages without a PUBREL"
                 )
+            self._unreleased.add(identifier)
         broker.counters.received.value += 1
         if qos == 2 and identifier in session.received:
             # Sent again: it has been delivered already [MQTT-4.3.3-10].
@@ -138,6 +142,7 @@ class Incoming:
         joined = self._broker.store.joined
         identifier = packet.packet_identifier
         reason_code = ReasonCode.SUCCESS
+        self._unreleased.discard(identifier)
         if identifier in session.received:
             session.received.discard(identifier)
             self._broker.records.received(session, identifier)
@@ -175,7 +180,7 @@ class Incoming:
 
     def count_unanswered(self) -> None:
         """Hold an MQTT 5 client to our Receive Maximum [MQTT-3.3.4-7, 3.3.4-9]."""
-        unanswered = self._acknowledgements.publishes + len(self._session.received)
+        unanswered = self._acknowledgements.publishes + len(self._unreleased)
         if unanswered >= self._profile.receive_maximum:
             raise ProtocolViolation(
                 "receive-maximum",
@@ -187,15 +192,21 @@ class Incoming:
         broker, session = self._broker, self._session
         joined = broker.store.joined
         qos = message.qos
+        if qos == 2:  # first, so that the router sees that the PUBREC hangs on the batch
+            session.received.add(identifier)
+            broker.records.received(session, identifier)
         try:
-            broker.router.deliver(route, message, may_lose=not qos)
+            broker.router.deliver(
+                route, message, durable=broker.store.joined != joined, may_lose=not qos
+            )
         except StoreError as error:
+            if qos == 2:
+                session.received.discard(identifier)
+                broker.records.received(session, identifier)
             return self.store_refused(qos, identifier, error)
         if qos == 1:
             self._answer(PUBACK, identifier, joined)
         elif qos:
-            session.received.add(identifier)
-            broker.records.received(session, identifier)
             self._answer(PUBREC, identifier, joined)
         return None
 
@@ -248,7 +259,7 @@ class Incoming:
         return None
 
 
-# MQTT 3.1.1 knows no Receive Maximum, but a client that never sends PUBREL must have an end.
+# Of one session, over all its connections: a client that never sends PUBREL must have an end.
 MAX_UNRELEASED: Final = 4096
 
 _NAMES: Final = {PUBACK: "PUBACK", PUBREC: "PUBREC", PUBCOMP: "PUBCOMP"}

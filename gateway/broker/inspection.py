@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol, TypedDict
 
 from gateway.broker.session import Session
+from gateway.broker.wills import Wills
 from gateway.mqtt.reason_codes import ConnectReturnCode, ReasonCode
 
 __all__ = [
@@ -93,10 +94,13 @@ _OWN_NAMES: Final = {
 
 
 class Inspected(Protocol):
-    """What is read of the broker: its sessions by client identifier."""
+    """What is read of the broker: its sessions, and who has a will that is still to come."""
 
     @property
     def sessions(self) -> Mapping[str, Session]: ...
+
+    @property
+    def wills(self) -> Wills | set[str]: ...
 
 
 def client_list(broker: Inspected) -> list[ClientSummary]:
@@ -115,7 +119,7 @@ def client_details(broker: Inspected, client_id: str) -> ClientDetails | None:
         "profile": session.profile,
         "session_expiry_s": session.expiry_s,
         "keep_alive_s": session.keep_alive_s,
-        "will": session.will,
+        "will": client_id in broker.wills,
         "received_qos2": len(session.received),
         "subscriptions": [
             {

@@ -7,21 +7,18 @@ persistent session adds to this is in `stored_outgoing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES, MemoryQueue
 from gateway.broker.outbound import Copy, Outbound, encode_copy
 from gateway.broker.outlet import OutgoingContext, Outlet
+from gateway.broker.replays import Replay, Replays
 from gateway.mqtt.errors import ProtocolViolation
 
-__all__ = ["Outgoing", "Replay"]
+__all__ = ["HELPING_BYTES", "Outgoing"]
 
-# Retained messages are handed over in helpings of this many bytes, each written before the next.
+# What has waited is handed over in helpings of this many bytes, each written before the next.
 HELPING_BYTES: Final = 256 * 1024
-
-# Retained messages for a new subscription: taken one by one, as the client takes them.
-Replay = Iterator[tuple[Outbound, int, bytes]]
 
 
 class Outgoing:
@@ -35,7 +32,8 @@ class Outgoing:
         in_flight: By packet identifier (two bytes, as on the wire): a copy, or None for a plain
             QoS 1 message.
         dropped: Messages this client did not get because it could not keep up.
-        replaying: Retained messages that new subscriptions are still to get, at most.
+        over: The session has ended with its connection; nothing more is to be delivered.
+        replays: Retained messages that new subscriptions are still to get.
     """
 
     __slots__ = (
@@ -45,13 +43,13 @@ class Outgoing:
         "_max_packet_bytes",
         "_next",
         "_queue",
-        "_replays",
         "client_id",
         "dropped",
         "in_flight",
         "level",
         "outlet",
-        "replaying",
+        "over",
+        "replays",
         "window",
     )
 
@@ -68,8 +66,8 @@ class Outgoing:
         self._max_aliases = 0
         self._aliases: dict[bytes, int] | None = None
         self._queue = MemoryQueue(context)
-        self._replays: list[tuple[Replay, int]] = []
-        self.replaying = 0
+        self.over = False
+        self.replays = Replays()
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -98,7 +96,8 @@ class Outgoing:
     def detach(self) -> None:
         """The connection is gone, and all that waited with it."""
         self.outlet = None
-        self._forget_replays()
+        self.over = True
+        self.replays.clear()
         self.abandon()
 
     def hold(self) -> None:
@@ -185,17 +184,17 @@ class Outgoing:
             self._send_new(copy)
 
     def replay(self, messages: Replay, count: int) -> None:
-        """Send these retained messages, so many at most, as the client takes them.
-
-        They have been counted in `replaying` when they were promised.
-        """
-        self._replays.append((messages, count))
+        """Send these retained messages, which have been promised, as the client takes them."""
+        self.replays.add(messages, count)
         self.drain()
 
     def drain(self) -> None:
         """Send what has waited, as far as identifiers and the socket allow."""
+        sent_bytes = 0
         while self._queue and self._can_send():
+            before_bytes = self._queue.size_bytes
             waited = self._queue.take()
+            sent_bytes += before_bytes - self._queue.size_bytes
             if isinstance(waited, Copy):
                 self._send_new(waited)
             else:
@@ -203,7 +202,9 @@ class Outgoing:
                 identifier = self._take_identifier()
                 self.in_flight[identifier] = None
                 self._write(head + identifier + tail)
-        if self._replays:
+            if sent_bytes > HELPING_BYTES:
+                self._pause()
+        if self.replays:
             self._drain_replays()
 
     # --- what the client answers -----------------------------------------------------------------
@@ -224,7 +225,7 @@ class Outgoing:
             return
         if copy is not None:
             self._settled(copy)
-        if self._queue or self._replays:
+        if self._queue or self.replays:
             self.drain()
 
     def received(self, identifier: bytes, refused: bool) -> bool:
@@ -282,6 +283,7 @@ class Outgoing:
         return (
             outlet is not None
             and outlet.writable
+            and not outlet.more
             and len(self.in_flight) < self.window
             and (self._next % 65_535 + 1).to_bytes(2, "big") not in self.in_flight
         )
@@ -324,7 +326,7 @@ class Outgoing:
         now_ms = 0
         if outbound.expires_at_ms:
             now_ms = self._context.now_ms()
-            if outbound.expires_at_ms <= now_ms and not dup:  # [MQTT-4.3.3-7]
+            if outbound.expires_at_ms <= now_ms and not (dup and qos == 2):  # [MQTT-4.3.3-7]
                 self._context.expired.value += 1
                 return None
         identifier = (self._next % 65_535 + 1).to_bytes(2, "big") if identified else b""
@@ -354,26 +356,22 @@ class Outgoing:
         outlet.send(packet)
         self._context.delivered.value += 1
 
-    def _drain_replays(self) -> None:
-        replays, sent_bytes = self._replays, 0
-        while replays and not self._queue and self._can_send():
-            if sent_bytes > HELPING_BYTES:
-                assert self.outlet is not None  # noqa: S101 - _can_send() has looked
-                self.outlet.more = True
-                return
-            messages, count = replays[0]
-            message = next(messages, None)
-            if message is None:
-                del replays[0]
-                self.replaying -= count
-                continue
-            outbound, qos, identifiers = message
-            sent_bytes += outbound.size_bytes
-            self.deliver(outbound, qos, True, identifiers)
+    def _pause(self) -> None:
+        """Let what was sent so far be written before anything more is: `drain` goes on then."""
+        assert self.outlet is not None  # noqa: S101 - callers have looked
+        self.outlet.more = True
 
-    def _forget_replays(self) -> None:
-        self._replays.clear()
-        self.replaying = 0
+    def _drain_replays(self) -> None:
+        sent_bytes = 0
+        while self.replays and not self._queue and self._can_send():
+            if sent_bytes > HELPING_BYTES:
+                self._pause()
+                return
+            message = self.replays.take()
+            if message is not None:
+                outbound, qos, identifiers = message
+                sent_bytes += outbound.size_bytes
+                self.deliver(outbound, qos, True, identifiers)
 
     # --- drops -----------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class Profile:
         max_payload_bytes: Of one message.
         min_keep_alive_s: A shorter keep alive becomes this one; 0: any.
         max_keep_alive_s: A longer one, or none at all, becomes this one; 0: any.
-        max_filters: Topic filters in one SUBSCRIBE; 0: any number.
+        max_filters: Topic filters in one SUBSCRIBE.
         max_subscriptions: Of one client.
         receive_maximum: QoS 1 and 2 messages a client may send unacknowledged.
         send_maximum: QoS 1 and 2 messages a client is sent unacknowledged.
@@ -172,7 +172,7 @@ def standard(settings: MqttSettings) -> Profile:
         max_payload_bytes=settings.max_packet_bytes,
         min_keep_alive_s=0,
         max_keep_alive_s=settings.max_keep_alive_s,
-        max_filters=0,
+        max_filters=10_000,
         max_subscriptions=settings.max_subscriptions,
         receive_maximum=settings.receive_maximum,
         send_maximum=65_535,

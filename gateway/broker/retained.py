@@ -13,19 +13,20 @@ from typing import Final, final
 
 from gateway.broker.journal import Journal
 from gateway.broker.outbound import Outbound
-from gateway.broker.outgoing import Replay
+from gateway.broker.replays import Replay
 from gateway.broker.route import VOLATILE
 from gateway.broker.settings import MqttSettings
 from gateway.metrics import Metrics
 from gateway.mqtt.topics import Dialect
 from gateway.store import Store
 
-__all__ = ["RetainedMessages"]
+__all__ = ["Budget", "RetainedMessages"]
 
 log = logging.getLogger(__name__)
 
-# What a retained message costs in memory beside its bytes.
-OVERHEAD_BYTES: Final = 1024
+# What a retained message costs in memory beside its bytes, and each level of its topic.
+OVERHEAD_BYTES: Final = 768
+LEVEL_BYTES: Final = 256
 
 _ROWS: Final = (
     "SELECT r.topic, r.wall_ms, m.message, m.payload, m.qos, m.properties, m.expires_at_ms"
@@ -40,6 +41,20 @@ class _Node:
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
         self.topic_bytes: bytes | None = None
+
+
+@final
+class Budget:
+    """How much work one SUBSCRIBE may cause: the loop does nothing else meanwhile.
+
+    Attributes:
+        left: Branches of the topic tree that may still be looked at.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
 
 
 @final
@@ -71,6 +86,7 @@ class RetainedMessages:
         self._wall_ms = wall_ms
         self._messages: dict[bytes, tuple[Outbound, int]] = {}
         self._root = _Node()
+        self._count = 0
         self._size_bytes = 0
         # Those that will expire, and when the first of them does.
         self._expiring: dict[bytes, int] = {}
@@ -79,7 +95,7 @@ class RetainedMessages:
         self._refused = metrics.counter(
             "mqtt.retain.not_kept", "messages with RETAIN not kept because the limit is reached"
         )
-        metrics.gauge("mqtt.retained", lambda: len(self._messages))
+        metrics.gauge("mqtt.retained", lambda: self._count)
         metrics.gauge("mqtt.retained_bytes", lambda: self._size_bytes)
         journal.reverted = self._revert
         for row in store.reader.execute(_ROWS):
@@ -91,7 +107,7 @@ class RetainedMessages:
         return self._size_bytes
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return self._count
 
     def get(self, topic_bytes: bytes) -> tuple[Outbound, int] | None:
         """Return the retained message of a topic and the wall time of its publish."""
@@ -109,13 +125,11 @@ class RetainedMessages:
                 self._take(topic_bytes, earlier[0])
                 self._record(topic_bytes, None, 0, earlier)
             return
-        size_bytes = outbound.size_bytes + OVERHEAD_BYTES
-        if earlier is not None:
-            size_bytes -= earlier[0].size_bytes + OVERHEAD_BYTES
-        if (
-            self._size_bytes + size_bytes > self._settings.max_retained_bytes
-            or len(self._messages) + (earlier is None) > self._settings.max_retained_messages
-        ):
+        volatile = topic_bytes.startswith(VOLATILE)
+        if not volatile and not self._has_room(outbound, earlier):
+            if earlier is not None:  # rather none than one that is not true any more
+                self._take(topic_bytes, earlier[0])
+                self._record(topic_bytes, None, 0, earlier)
             self._refuse()
             return
         self._refusing = False
@@ -123,13 +137,18 @@ class RetainedMessages:
         self._put(outbound, wall_ms)
         self._record(topic_bytes, outbound, wall_ms, earlier)
 
-    def find(self, topic_filter: str, dialect: Dialect, *, exact_only: bool) -> list[bytes]:
+    def find(
+        self, topic_filter: str, dialect: Dialect, *, exact_only: bool, budget: Budget
+    ) -> list[bytes] | None:
         """Return the topics of the retained messages that match a filter.
+
+        None if the budget is used up before all have been found.
 
         Args:
             topic_filter: A valid filter, not that of a shared subscription.
             dialect: What its wildcards mean.
             exact_only: Filters with wildcards match none (AWS IoT Core).
+            budget: How many branches may still be looked at.
         """
         if "+" not in topic_filter and "#" not in topic_filter:
             topic_bytes = topic_filter.encode()
@@ -140,6 +159,9 @@ class RetainedMessages:
         wanted = topic_filter.split("/")
         places = [(self._root, 0)]
         while places:
+            if len(places) > budget.left:
+                return None
+            budget.left -= 1
             node, at = places.pop()
             if at == len(wanted):
                 if node.topic_bytes is not None:
@@ -151,6 +173,9 @@ class RetainedMessages:
                 if not at:
                     below = _children(node, at)  # wildcards do not see $ topics [MQTT-4.7.2-1]
                 while below:
+                    if len(below) > budget.left:
+                        return None
+                    budget.left -= 1
                     one = below.pop()
                     if one.topic_bytes is not None:
                         found.append(one.topic_bytes)
@@ -214,7 +239,7 @@ class RetainedMessages:
         topic_bytes = outbound.topic_bytes
         earlier = self._messages.get(topic_bytes)
         if earlier is not None:
-            self._size_bytes -= earlier[0].size_bytes + OVERHEAD_BYTES
+            self._weigh(earlier[0], -1)
         else:
             node = self._root
             for level in topic_bytes.decode().split("/"):
@@ -231,12 +256,12 @@ class RetainedMessages:
             self._expiring[topic_bytes] = expires_at_ms
         else:
             self._expiring.pop(topic_bytes, None)
-        self._size_bytes += outbound.size_bytes + OVERHEAD_BYTES
+        self._weigh(outbound, 1)
 
     def _take(self, topic_bytes: bytes, outbound: Outbound) -> None:
         del self._messages[topic_bytes]
         self._expiring.pop(topic_bytes, None)
-        self._size_bytes -= outbound.size_bytes + OVERHEAD_BYTES
+        self._weigh(outbound, -1)
         levels = topic_bytes.decode().split("/")
         path = [self._root]
         for level in levels:
@@ -248,6 +273,22 @@ class RetainedMessages:
                 break
             del path[-1].children[level]
 
+    def _weigh(self, outbound: Outbound, change: int) -> None:
+        """Count a message that comes or goes; the broker's own numbers count nowhere."""
+        if not outbound.topic_bytes.startswith(VOLATILE):
+            self._count += change
+            self._size_bytes += change * _weight(outbound)
+
+    def _has_room(self, outbound: Outbound, earlier: tuple[Outbound, int] | None) -> bool:
+        size_bytes, count = _weight(outbound), 1
+        if earlier is not None:
+            size_bytes -= _weight(earlier[0])
+            count = 0
+        return (
+            self._size_bytes + size_bytes <= self._settings.max_retained_bytes
+            and self._count + count <= self._settings.max_retained_messages
+        )
+
     def _refuse(self) -> None:
         self._refused.value += 1
         if not self._refusing:
@@ -255,7 +296,7 @@ class RetainedMessages:
             log.warning(
                 "retained messages are not kept: there are %d with %d bytes already "
                 "(mqtt.max_retained_messages, mqtt.max_retained_bytes)",
-                len(self._messages),
+                self._count,
                 self._size_bytes,
             )
 
@@ -275,6 +316,11 @@ class RetainedMessages:
             row = self._store.reader.execute(f"{_ROWS} WHERE r.topic = ?", (topic_bytes,))
             for found in row:
                 self._restore(found)
+
+
+def _weight(outbound: Outbound) -> int:
+    levels = outbound.topic_bytes.count(b"/") + 1
+    return outbound.size_bytes + OVERHEAD_BYTES + levels * LEVEL_BYTES
 
 
 def _children(node: _Node, at: int) -> list[_Node]:

@@ -6,6 +6,7 @@ Owns the arrangement, which is made once per topic and kept; knows nothing of th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.outbound import Outbound
@@ -19,9 +20,21 @@ if TYPE_CHECKING:
     from gateway.broker.session import Session
     from gateway.broker.shared import Group
 
-__all__ = ["NOBODY", "VOLATILE", "Deliver", "Route", "Target", "identifier_property"]
+__all__ = [
+    "NOBODY",
+    "VOLATILE",
+    "Deliver",
+    "Held",
+    "Route",
+    "Target",
+    "deliver_or_hold",
+    "identifier_property",
+]
 
 Deliver = Callable[[Message], None]
+
+# Deliveries that wait for a commit, and for whom.
+Held = list[tuple[Outgoing, Callable[[], None]]]
 
 # The broker's own numbers: of no use after a restart, and not worth a write.
 VOLATILE: Final = b"$SYS/"
@@ -64,17 +77,24 @@ class Target:
             and not self.retain_as_published
         )
 
-    def deliver(self, outbound: Outbound) -> None:
-        """Deliver a message as this session gets it."""
+    def deliver(self, outbound: Outbound, held: Held | None) -> None:
+        """Deliver a message as this session gets it.
+
+        Args:
+            outbound: The message.
+            held: Where deliveries at QoS 2 wait for the commit; None if they need not.
+        """
         target: Target | None = self
         if outbound.client_id == self.outgoing.client_id:
             target = self.own
         if target is not None:
-            self.outgoing.deliver(
+            deliver_or_hold(
+                self.outgoing,
                 outbound,
                 min(outbound.qos, target.qos),
                 outbound.retain and target.retain_as_published,
                 target.identifiers,
+                held,
             )
 
 
@@ -167,6 +187,25 @@ class Route:
         self.qos0_5, self.qos1_5 = plain.get((5, False), []), plain.get((5, True), [])
         self.plain4 = [*self.qos1_4, *self.qos0_4]
         self.plain5 = [*self.qos1_5, *self.qos0_5]
+
+
+def deliver_or_hold(
+    outgoing: Outgoing,
+    outbound: Outbound,
+    qos: int,
+    retain: bool,
+    identifiers: bytes,
+    held: Held | None,
+) -> None:
+    """Deliver a message now, or note it in `held`.
+
+    If its batch fails, a QoS 2 message comes again, and a client that has it would have it twice. A
+    persistent session holds its copies back itself.
+    """
+    if held is None or qos < 2 or isinstance(outgoing, StoredOutgoing):
+        outgoing.deliver(outbound, qos, retain, identifiers)
+    else:
+        held.append((outgoing, partial(outgoing.deliver, outbound, qos, retain, identifiers)))
 
 
 def identifier_property(identifier: int) -> bytes:

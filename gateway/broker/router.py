@@ -7,13 +7,14 @@ subscribers; knows nothing of connections or of what a subscriber does with a me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, final
 
 from gateway.broker.outbound import Outbound, publish_head
 from gateway.broker.outgoing import Outgoing
 from gateway.broker.profile import Profile
 from gateway.broker.retained import RetainedMessages
-from gateway.broker.route import NOBODY, Deliver, Route
+from gateway.broker.route import NOBODY, Deliver, Held, Route
 from gateway.broker.session import Session
 from gateway.broker.shared import Group
 from gateway.broker.topic_tree import Subscription, SubscriptionOptions, TopicTree
@@ -234,12 +235,15 @@ class Router:
             route = self.find(topic_bytes, message.topic)
         self.deliver(route, message)
 
-    def deliver(self, route: Route, message: Message, *, may_lose: bool = False) -> None:
+    def deliver(
+        self, route: Route, message: Message, *, durable: bool = False, may_lose: bool = False
+    ) -> None:
         """Give a message to everyone on its route, and keep it if it is to be retained.
 
         Args:
             route: Of its topic.
             message: The message.
+            durable: Something of this publish has joined the open batch already.
             may_lose: What cannot be kept is counted, and clients get the message all the same: a
                 client's QoS 0.
 
@@ -247,9 +251,13 @@ class Router:
             StoreError: Something durable could not be taken. No client got this message.
         """
         qos, retain, keep = message.qos, message.retain, message.retain
+        joined = self._store.joined
         if (retain and not route.volatile) or (qos and route.stored):
+            size_bytes = len(message.payload) + len(route.topic_bytes) + ROW_BYTES
+            if not message.payload and not (qos and route.stored):
+                size_bytes = 0  # removes what is retained: it makes room
             try:
-                self._store.join(len(message.payload) + len(route.topic_bytes) + ROW_BYTES)
+                self._store.join(size_bytes)
             except StoreError:
                 self._refused.value += 1
                 if not may_lose:
@@ -270,14 +278,19 @@ class Router:
             )
             if keep:
                 self.retained.keep(outbound)
+            held: Held | None = None
+            if qos == 2 and (durable or self._store.joined != joined):
+                held = []
             for group in route.groups:
-                group.deliver(outbound)
+                group.deliver(outbound, held)
             if qos == 2 or message.expires_at_ms:
                 for target in route.everyone:
-                    target.deliver(outbound)
+                    target.deliver(outbound, held)
+                if held:
+                    self._store.on_commit(partial(_deliver_held, held))
                 return
             for target in route.targets:
-                target.deliver(outbound)
+                target.deliver(outbound, None)
         if route.plain4:
             _deliver_plain(
                 route.topic_bytes, message.payload, route.qos1_4 if qos else NOBODY,
@@ -327,6 +340,14 @@ class Router:
                 routes.clear()
             else:
                 routes.pop(topic_filter.encode(), None)
+
+
+def _deliver_held(held: Held, error: StoreError | None) -> None:
+    """Deliver QoS 2 messages whose batch is on disk; if it failed, they will be sent again."""
+    if error is None:
+        for outgoing, deliver in held:
+            if not outgoing.over:
+                deliver()
 
 
 def _deliver_plain(

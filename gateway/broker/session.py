@@ -48,7 +48,6 @@ class Session:
         last_reasons: The last packets with a reason code, for people: wall time, "in" or "out",
             packet, code.
         ended: It is over.
-        will: Its client has left a will that was not published yet.
     """
 
     __slots__ = (
@@ -67,7 +66,6 @@ class Session:
         "seen_wall_ms",
         "source_ip",
         "subscriptions",
-        "will",
     )
 
     def __init__(self, client_id: str, outgoing: Outgoing, number: int) -> None:
@@ -86,7 +84,6 @@ class Session:
         self.seen_wall_ms = 0
         self.last_reasons: list[tuple[int, str, str, int]] = []
         self.ended = False
-        self.will = False
 
     def note(self, wall_ms: int, direction: str, packet: str, reason_code: int) -> None:
         """Remember a packet's reason code; the oldest goes."""

@@ -42,6 +42,7 @@ _REMOVE_WILL: Final = "DELETE FROM mqtt_will WHERE client_id = ?"
 
 # Messages of sessions that have ended are removed in steps of this many.
 REMOVE_AT_ONCE: Final = 1000
+SESSIONS_AT_ONCE: Final = 100
 
 # What a session's row weighs against the admission limit.
 SESSION_BYTES: Final = 128
@@ -202,7 +203,7 @@ class SessionRecords:
             self._open = _Changes()
             self._in_flight = changes
             self._write_changes(changes)
-        if self._removing:
+        if self._removing and not self._store.closing:
             self._store.execute(_remove_some).add_done_callback(self._removed)
 
     def _write_changes(self, changes: _Changes) -> None:
@@ -237,7 +238,10 @@ class SessionRecords:
         self._removing = False
         error = getattr(step, "exception", lambda: None)()
         if error is None:
-            self._ended -= step.result()  # type: ignore[attr-defined] # a future of _remove_some
+            left: int = step.result()  # type: ignore[attr-defined] # a future of _remove_some
+            self._ended = left + len(self._open.ended)
+            if not self._store.closing:
+                self.tidy()  # go on with the next batch
 
     def _committed(self) -> None:
         self._in_flight = None
@@ -362,23 +366,25 @@ def _options(bits: int, identifier: int) -> SubscriptionOptions:
 
 
 def _remove_some(connection: sqlite3.Connection) -> int:
-    """Remove messages of a session that has ended; return 1 once nothing is left of it."""
-    row = connection.execute(
-        "SELECT session FROM mqtt_session WHERE client_id IS NULL LIMIT 1"
-    ).fetchone()
-    if row is None:
-        return 1
-    (number,) = row
-    rows = connection.execute(
-        "SELECT id, message FROM mqtt_queued WHERE id >= ? AND id < ? LIMIT ?",
-        (number << SEQUENCE_BITS, number + 1 << SEQUENCE_BITS, REMOVE_AT_ONCE),
-    ).fetchall()
-    connection.executemany("DELETE FROM mqtt_queued WHERE id = ?", [(row[0],) for row in rows])
-    for sql in DROP_REFERENCE:
-        connection.executemany(sql, [(row[1],) for row in rows])
+    """Remove messages of sessions that have ended; return how many such sessions are left."""
+    room = REMOVE_AT_ONCE
+    for (number,) in connection.execute(
+        "SELECT session FROM mqtt_session WHERE client_id IS NULL LIMIT ?", (SESSIONS_AT_ONCE,)
+    ).fetchall():
+        rows = connection.execute(
+            "SELECT id, message FROM mqtt_queued WHERE id >= ? AND id < ? LIMIT ?",
+            (number << SEQUENCE_BITS, number + 1 << SEQUENCE_BITS, room),
+        ).fetchall()
+        connection.executemany("DELETE FROM mqtt_queued WHERE id = ?", [row[:1] for row in rows])
+        for sql in DROP_REFERENCE:
+            connection.executemany(sql, [row[1:] for row in rows])
+        room -= len(rows)
+        if room <= 0:
+            break  # this one may have more
+        connection.execute("DELETE FROM mqtt_session WHERE session = ?", (number,))
     for sql in SWEEP_MESSAGES:
         connection.execute(sql)
-    if len(rows) < REMOVE_AT_ONCE:
-        connection.execute("DELETE FROM mqtt_session WHERE session = ?", (number,))
-        return 1
-    return 0
+    (left,) = connection.execute(
+        "SELECT count(*) FROM mqtt_session WHERE client_id IS NULL"
+    ).fetchone()
+    return int(left)

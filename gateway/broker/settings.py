@@ -24,6 +24,7 @@ _LOWEST: Final = {
     "max_stored_total_bytes": 0,
     "max_subscriptions": 0,
     "max_topic_levels": 1,
+    "max_will_total_bytes": 0,
     "outgoing_buffer_bytes": 1,
 }
 
@@ -148,7 +149,16 @@ class MqttSettings:
         default=64 * 1024 * 1024,
         metadata={
             "unit": "bytes",
-            "doc": "The same in bytes, with 1 KiB of bookkeeping each: they are in memory too.",
+            "doc": "The same in bytes, with 768 bytes of bookkeeping each and 256 for each level "
+            "of the topic: they are in memory too.",
+        },
+    )
+    max_will_total_bytes: int = field(
+        default=16 * 1024 * 1024,
+        metadata={
+            "unit": "bytes",
+            "doc": "Wills of all clients together, connected and away, with 512 bytes of "
+            "bookkeeping each; beyond this, a client that brings one is refused.",
         },
     )
     sys_interval_s: float = field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from gateway.broker.outbound import Outbound
-from gateway.broker.route import identifier_property
+from gateway.broker.route import Held, deliver_or_hold, identifier_property
 from gateway.broker.topic_tree import SubscriptionOptions
 
 if TYPE_CHECKING:
@@ -38,17 +38,19 @@ class Group:
         self.members: dict[Session, SubscriptionOptions] = {}
         self._turn = 0
 
-    def deliver(self, outbound: Outbound) -> None:
-        """Give a message to one member."""
+    def deliver(self, outbound: Outbound, held: Held | None) -> None:
+        """Give a message to one member; at QoS 2 note it in `held`, if that is not None."""
         session = self._choose()
         if session is None:
             return
         options = self.members[session]
-        session.outgoing.deliver(
+        deliver_or_hold(
+            session.outgoing,
             outbound,
             min(outbound.qos, options.qos),
             outbound.retain and options.retain_as_published,
             identifier_property(options.identifier),
+            held,
         )
 
     def _choose(self) -> Session | None:

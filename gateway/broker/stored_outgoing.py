@@ -11,18 +11,21 @@ is acknowledged while still gathered is never written.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES
 from gateway.broker.outbound import Copy, Outbound
-from gateway.broker.outgoing import Outgoing
+from gateway.broker.outgoing import HELPING_BYTES, Outgoing
 from gateway.broker.outlet import OutgoingContext, Outlet
 
 if TYPE_CHECKING:
     from gateway.broker.journal import Journal
 
 __all__ = ["StoredOutgoing"]
+
+log = logging.getLogger(__name__)
 
 # Type, flags and remaining length of a PUBREL; the packet identifier follows (3.6).
 PUBREL_HEAD: Final = b"\x62\x02"
@@ -124,7 +127,7 @@ class StoredOutgoing(Outgoing):
         """The connection is gone; what waited is on disk, or will be."""
         self.outlet = None
         self._held = False
-        self._forget_replays()
+        self.replays.clear()
         unacknowledged = [copy for copy in self.in_flight.values() if copy is not None]
         self.in_flight.clear()
         unacknowledged += self._again
@@ -181,6 +184,16 @@ class StoredOutgoing(Outgoing):
 
     def drain(self) -> None:
         """Send what has waited, as far as identifiers, the socket and commits allow."""
+        try:
+            self._drain()
+        except Exception:
+            # What cannot be read concerns this client, not the publisher that has come across it.
+            log.exception("the messages of %r cannot be read; it gets them when it comes back",
+                          self.client_id[:100])  # fmt: skip
+            self._held = True
+
+    def _drain(self) -> None:
+        sent_bytes = 0
         while self.outlet is not None and not self._held:
             again = bool(self._again)
             if not again and not self._ahead:
@@ -201,7 +214,10 @@ class StoredOutgoing(Outgoing):
                 self._hold(-copy.size_bytes)
             self._send(copy)
             self._next = max(sent_end, copy.sequence + 1)
-        if self._replays:
+            sent_bytes += copy.size_bytes
+            if sent_bytes > HELPING_BYTES:
+                self._pause()
+        if self.replays:
             self._drain_replays()
 
     def committed(self, end: int) -> None:

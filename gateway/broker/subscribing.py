@@ -13,12 +13,14 @@ from typing import Final, final
 from gateway.broker.access import Access, Identity
 from gateway.broker.outbound import Outbound
 from gateway.broker.profile import Profile
+from gateway.broker.retained import Budget
 from gateway.broker.route import identifier_property
 from gateway.broker.router import ROW_BYTES, Router
 from gateway.broker.session import Session
 from gateway.broker.session_records import SessionRecords
 from gateway.broker.topic_tree import SubscriptionOptions
 from gateway.errors import StoreError
+from gateway.metrics import Metrics
 from gateway.mqtt.errors import InvalidTopic, ProtocolViolation
 from gateway.mqtt.packets import Subscribe, SubscriptionRequest, Unsubscribe
 from gateway.mqtt.reason_codes import ReasonCode
@@ -30,10 +32,35 @@ __all__ = ["Subscribing"]
 SUBACK_FAILURE: Final = 0x80
 
 # Retained messages that one client may be owed at once, over all its subscriptions.
-MAX_REPLAYING: Final = 1_000_000
+MAX_OWED: Final = 200_000
+
+# Branches of the tree of retained topics that one SUBSCRIBE may look at: some tenths of a second.
+MAX_LOOKED_AT: Final = 500_000
 
 # Filters of one client in characters: a thousand of the longest would be 65 MB.
 MAX_FILTER_CHARACTERS: Final = 256 * 1024
+
+
+@final
+class _Asked:
+    """What the filters of one SUBSCRIBE share.
+
+    Attributes:
+        then: What is to be done once the SUBACK has left.
+        budget: How much work it may still cause.
+    """
+
+    __slots__ = ("access", "budget", "identifier", "identity", "profile", "then")
+
+    def __init__(
+        self, profile: Profile, access: Access, identity: Identity, identifier: int
+    ) -> None:
+        self.profile = profile
+        self.access = access
+        self.identity = identity
+        self.identifier = identifier
+        self.then: list[Callable[[], None]] = []
+        self.budget = Budget(MAX_LOOKED_AT)
 
 
 @final
@@ -44,9 +71,16 @@ class Subscribing:
         router: Where they go.
         records: Where they are on disk.
         store: What retained messages for persistent sessions join.
+        metrics: Where refusals are counted.
     """
 
-    def __init__(self, router: Router, records: SessionRecords, store: Store) -> None:
+    def __init__(
+        self, router: Router, records: SessionRecords, store: Store, metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
+        self._refused = metrics.counter(
+            "mqtt.subscribe.refused", "topic filters of a SUBSCRIBE that were refused"
+        )
         self._router = router
         self._records = records
         self._store = store
@@ -76,23 +110,24 @@ class Subscribing:
                 "a SUBSCRIBE with a subscription identifier, which this listener does not take",
                 ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
             )
-        too_many = profile.max_filters and len(packet.subscriptions) > profile.max_filters
+        too_many = len(packet.subscriptions) > profile.max_filters
         for request in packet.subscriptions:  # all of them before the first is granted
             if request.no_local and split_shared(request.topic_filter) is not None:
                 raise ProtocolViolation(  # [MQTT-3.8.3-4]
                     "shared-no-local", "a shared subscription with No Local"
                 )
         codes = bytearray()
-        then: list[Callable[[], None]] = []
+        asked = _Asked(profile, access, identity, identifiers[0] if identifiers else 0)
         for request in packet.subscriptions:
             code: int = ReasonCode.QUOTA_EXCEEDED
             if not too_many:
-                identifier = identifiers[0] if identifiers else 0
-                code = self._grant(session, request, identifier, profile, access, identity, then)
+                code = self._grant(session, request, asked)
+            if code >= SUBACK_FAILURE:
+                self._count_refusal(code)
             if code >= SUBACK_FAILURE and session.level < 5:
                 code = SUBACK_FAILURE
             codes.append(code)
-        return bytes(codes), then
+        return bytes(codes), asked.then
 
     def unsubscribe(self, session: Session, packet: Unsubscribe) -> bytes:
         """Take subscriptions back; return the UNSUBACK's codes (MQTT 5), one per filter."""
@@ -107,22 +142,19 @@ class Subscribing:
                 codes.append(0 if is_aws else ReasonCode.NO_SUBSCRIPTION_EXISTED)
         return bytes(codes)
 
-    def _grant(
-        self,
-        session: Session,
-        request: SubscriptionRequest,
-        identifier: int,
-        profile: Profile,
-        access: Access,
-        identity: Identity,
-        then: list[Callable[[], None]],
-    ) -> int:
+    def _count_refusal(self, code: int) -> None:
+        self._refused.value += 1
+        name = ReasonCode(code).name.lower()
+        self._metrics.counter(f"mqtt.subscribe.refused.{name}").value += 1
+
+    def _grant(self, session: Session, request: SubscriptionRequest, asked: _Asked) -> int:
+        profile, identifier = asked.profile, asked.identifier
         topic_filter = request.topic_filter
         try:
             profile.check_topic_filter(topic_filter)
         except InvalidTopic as error:
             return error.reason_code
-        if not access.may_subscribe(identity, topic_filter):
+        if not asked.access.may_subscribe(asked.identity, topic_filter):
             return ReasonCode.NOT_AUTHORIZED
         is_new = topic_filter not in session.subscriptions
         if is_new and not _has_room(session, topic_filter, profile):
@@ -135,15 +167,17 @@ class Subscribing:
             identifier,
             profile.dialect,
         )
+        outgoing = session.outgoing
         topics: list[bytes] = []
         if split_shared(topic_filter) is None and (
             request.retain_handling == 0 or (request.retain_handling == 1 and is_new)
         ):
-            topics = self._router.retained.find(
-                topic_filter, profile.dialect, exact_only=profile.is_aws
+            found = self._router.retained.find(
+                topic_filter, profile.dialect, exact_only=profile.is_aws, budget=asked.budget
             )
-            if session.outgoing.replaying + len(topics) > MAX_REPLAYING:
+            if found is None or outgoing.replays.owed + len(found) > MAX_OWED:
                 return ReasonCode.QUOTA_EXCEEDED
+            topics = found
         try:
             self._records.subscription(session, topic_filter, added=True)
             messages = self._stored_copies(session, topics, options) if topics else None
@@ -151,19 +185,18 @@ class Subscribing:
             return ReasonCode.QUOTA_EXCEEDED
         self._router.subscribe(session, topic_filter, options)
         identifiers = identifier_property(identifier)
-        outgoing = session.outgoing
         if messages is not None:
             outgoing.hold()
             for outbound, qos in messages:
                 outgoing.deliver(outbound, qos, True, identifiers)
-            then.append(outgoing.go_on)
+            asked.then.append(outgoing.go_on)
             kept = {outbound.topic_bytes for outbound, _ in messages}
             topics = [topic_bytes for topic_bytes in topics if topic_bytes not in kept]
         if topics:
-            outgoing.replaying += len(topics)
+            outgoing.replays.promise(len(topics))
             qos = options.qos if messages is None else 0
             in_turn = self._router.retained.replay(topics, qos, identifiers)
-            then.append(partial(outgoing.replay, in_turn, len(topics)))
+            asked.then.append(partial(outgoing.replay, in_turn, len(topics)))
         return options.qos
 
     def _stored_copies(

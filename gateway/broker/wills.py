@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import final
+from typing import Final, final
 
 from gateway.broker.session_records import SessionRecords, StoredWill
 from gateway.message import Message, Publisher
 
 __all__ = ["Wills"]
+
+# What a will costs in memory beside its bytes.
+WILL_BYTES: Final = 512
 
 
 @final
@@ -24,6 +27,7 @@ class Wills:
         records: Where they are on disk.
         publish: Publishes one; must not raise.
         now_ms: Gateway time.
+        max_total_bytes: What all wills together may weigh.
     """
 
     def __init__(
@@ -31,10 +35,13 @@ class Wills:
         records: SessionRecords,
         publish: Callable[[Message], None],
         now_ms: Callable[[], int],
+        max_total_bytes: int,
     ) -> None:
         self._records = records
         self._publish = publish
         self._now_ms = now_ms
+        self._max_total_bytes = max_total_bytes
+        self._size_bytes = 0
         self._wills: dict[str, StoredWill] = {}
         self._due: dict[str, StoredWill] = {}
 
@@ -47,19 +54,25 @@ class Wills:
             session_expiry_s: How long a client's session is kept, which ends the delay too.
         """
         for will in self._records.load_wills():
-            self._wills[will.client_id] = will
+            self._keep(will)
             if will.due_ms is None:
                 self._postpone(will, min(will.delay_s, session_expiry_s(will.client_id)))
             else:
                 self._due[will.client_id] = will
 
-    def __contains__(self, client_id: str) -> bool:
+    def __contains__(self, client_id: object) -> bool:
         return client_id in self._wills
+
+    def has_room(self, will: StoredWill) -> bool:
+        """Tell whether one more will, in place of what its client has left before, may be kept."""
+        earlier = self._wills.get(will.client_id)
+        freed_bytes = 0 if earlier is None else _weight(earlier)
+        return self._size_bytes - freed_bytes + _weight(will) <= self._max_total_bytes
 
     def leave(self, will: StoredWill) -> None:
         """A client connects with this will."""
         self._records.will(will.client_id, will)
-        self._wills[will.client_id] = will
+        self._keep(will)
 
     def client_back(self, client_id: str) -> None:
         """A client came back to its session: its will is discarded, unless it was due already."""
@@ -71,7 +84,9 @@ class Wills:
 
     def discard(self, client_id: str) -> None:
         """The client disconnected as it should."""
-        if self._wills.pop(client_id, None) is not None:
+        will = self._wills.pop(client_id, None)
+        if will is not None:
+            self._size_bytes -= _weight(will)
             self._due.pop(client_id, None)
             self._records.will(client_id, None)
 
@@ -131,3 +146,14 @@ class Wills:
             for client_id, will in list(self._due.items()):
                 if will.due_ms is not None and will.due_ms <= now_ms:
                     self.session_ended(client_id)
+
+    def _keep(self, will: StoredWill) -> None:
+        earlier = self._wills.get(will.client_id)
+        if earlier is not None:
+            self._size_bytes -= _weight(earlier)
+        self._wills[will.client_id] = will
+        self._size_bytes += _weight(will)
+
+
+def _weight(will: StoredWill) -> int:
+    return len(will.topic) + len(will.payload) + len(will.properties) + WILL_BYTES

@@ -25,8 +25,10 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 _TROUBLE: Final = (
     ("mqtt.protocol_errors", "protocol error"),
     ("mqtt.connect.refused", "connect refused"),
+    ("mqtt.subscribe.refused", "subscribe refused"),
     ("mqtt.publish.refused", "publish refused"),
     ("mqtt.dropped", "message dropped"),
+    ("mqtt.retain.not_kept", "retained message not kept"),
     ("mqtt.timed_out", "client was silent for too long"),
     ("mqtt.not_reading", "client read none of its answers"),
     ("mqtt.publish.not_authorized", "publish not authorized"),
@@ -185,11 +187,16 @@ def _mqtt_trouble(metrics: Mapping[str, float]) -> list[Line]:
                 row: Line = [(f"{count:.0f}", "bad"), (what, "")]
                 if name != prefix:
                     cause = name.removeprefix(f"{prefix}.")
-                    row.append((harmless(cause), "bold"))
+                    row.append((harmless(_words(cause)), "bold"))
                     if cause in CAUSES:
                         row.append((CAUSES[cause], "dim"))
                 rows.append(row)
     return rows
+
+
+def _words(cause: str) -> str:
+    """Spell a cause as words: counters have underscores or hyphens, as their source has."""
+    return cause.replace("_", " ").replace("-", " ")
 
 
 def _value(reading: Reading) -> str:

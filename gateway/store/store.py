@@ -196,6 +196,11 @@ class Store:
         return self._space.full_because is None and not self._closed
 
     @property
+    def closing(self) -> bool:
+        """Whether the gateway is stopping: nothing more is taken."""
+        return self._closed
+
+    @property
     def full_because(self) -> str | None:
         """Why nothing new is taken, for people; None while it is."""
         return self._space.full_because

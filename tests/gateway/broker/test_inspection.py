@@ -29,6 +29,7 @@ class Clients:
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
+        self.wills: set[str] = set()
         self.settings = MqttSettings(max_inflight=2, max_queued_bytes=300)
         self._context = OutgoingContext(self.settings, Metrics(), lambda: 0)
 
@@ -100,7 +101,7 @@ def test_a_client_in_full_begins_with_what_the_list_says() -> None:
     session.profile = "aws-iot"
     session.expiry_s = 3600
     session.keep_alive_s = 60
-    session.will = True
+    clients.wills.add("pump-1")
     session.received = {1, 9}
     session.subscriptions = {
         "b/#": SubscriptionOptions(2, True, True, 1, 7),

@@ -109,7 +109,8 @@ def test_commands_that_a_device_refused_are_seen() -> None:
 
 def test_what_mqtt_refused_is_shown_by_cause_and_only_where_it_happened() -> None:
     metrics = {
-        "mqtt.connect.refused": 2,
+        "mqtt.connect.refused": 3,
+        "mqtt.connect.refused.client_identifier_not_valid": 3,
         "mqtt.dropped.qos0": 12,
         "mqtt.dropped.qos1": 0,
         "mqtt.not_reading": 0,
@@ -118,16 +119,26 @@ def test_what_mqtt_refused_is_shown_by_cause_and_only_where_it_happened() -> Non
         "mqtt.protocol_errors.publish-qos": 4,
         "mqtt.protocol_errors.truncated": 0,
         "mqtt.publish.received": 9,
+        "mqtt.retain.not_kept": 7,
+        "mqtt.subscribe.refused": 6,
+        "mqtt.subscribe.refused.not_authorized": 5,
+        "mqtt.subscribe.refused.quota_exceeded": 1,
     }
     lines = text(document(metrics=metrics))
     assert lines[lines.index("MQTT trouble") - 1 :] == [
         "",
         "MQTT trouble",
-        "  100  protocol error   connect-first",
-        "  4    protocol error   publish-qos    a PUBLISH with QoS 3",
-        "  2    connect refused",
-        "  12   message dropped  qos0",
+        "  100  protocol error             connect first",
+        "  4    protocol error             publish qos                  a PUBLISH with QoS 3",
+        "  3    connect refused            client identifier not valid",
+        "  5    subscribe refused          not authorized",
+        "  1    subscribe refused          quota exceeded",
+        "  12   message dropped            qos0",
+        "  7    retained message not kept",
     ]
+    # A counter without causes has a line of its own.
+    whole = text(document(metrics={"mqtt.subscribe.refused": 6}))
+    assert whole[-1] == "  6  subscribe refused"
     quiet = text(document(metrics=dict.fromkeys(metrics, 0)))
     assert "MQTT trouble" not in quiet and quiet == PICTURE.splitlines()
 
