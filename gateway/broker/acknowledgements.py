@@ -28,15 +28,17 @@ class Waiting:
     Attributes:
         batch: The batch.
         packets: Whole packets.
+        in_turn: Where those begin that only wait for their turn: nothing durable hangs on them.
         publishes: How many of them answer a PUBLISH.
         then: Called, in order, once they have left.
     """
 
-    __slots__ = ("batch", "packets", "publishes", "then")
+    __slots__ = ("batch", "in_turn", "packets", "publishes", "then")
 
     def __init__(self, batch: int) -> None:
         self.batch = batch
         self.packets = bytearray()
+        self.in_turn: list[int] = []
         self.publishes = 0
         self.then: list[Callable[[], None]] = []
 
@@ -91,6 +93,7 @@ class Acknowledgements:
         """Answer now, or right behind what still waits."""
         if self.waiting:
             last = self.waiting[-1]
+            last.in_turn.append(len(last.packets))
             last.packets += packet
             last.publishes += publishes
             self.publishes += publishes

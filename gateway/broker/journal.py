@@ -40,9 +40,6 @@ _LOAD_NARROW: Final = (
     "SELECT q.id, q.flags, q.size_bytes, q.identifiers, q.message FROM mqtt_queued AS q"
     " WHERE q.id >= ? AND q.id < ? ORDER BY q.id LIMIT ?"
 )
-_SEQUENCE_AT: Final = (
-    "SELECT id FROM mqtt_queued WHERE id >= ? AND id <= ? ORDER BY id LIMIT 1 OFFSET ?"
-)
 _FETCH: Final = (
     "SELECT topic, payload, qos, properties, expires_at_ms FROM mqtt_message WHERE message = ?"
 )
@@ -200,14 +197,6 @@ class Journal:
                 return copies, end
         cursor.close()
         return copies, copies[-1].sequence + 1
-
-    def sequence_at(self, number: int, place: int, otherwise: int) -> int:
-        """Return the sequence of a session's copy at this place from the oldest, from 0 on."""
-        first = number << SEQUENCE_BITS
-        row = self._store.reader.execute(
-            _SEQUENCE_AT, (first, first + _SEQUENCES, place)
-        ).fetchone()
-        return otherwise if row is None else row[0] & _SEQUENCES
 
     def fetch(self, copy: Copy) -> Outbound:
         """Read the message of a copy whose payload is on disk only."""

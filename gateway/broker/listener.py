@@ -141,10 +141,8 @@ class _Socket(asyncio.Protocol):
             self.transport.resume_reading()
 
     def write(self) -> None:
-        out = self.connection.outlet.out
-        if out:
-            data = b"".join(out)
-            out.clear()
+        if self.connection.outlet.out:
+            data = self.connection.outlet.take()
             if not self.transport.is_closing():
                 if not self.connection.outlet.writable and self._reads_nothing(len(data)):
                     return

@@ -7,18 +7,13 @@ persistent session adds to this is in `stored_outgoing`.
 
 from __future__ import annotations
 
-from typing import Final
-
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES, MemoryQueue
 from gateway.broker.outbound import Copy, Outbound, encode_copy
 from gateway.broker.outlet import OutgoingContext, Outlet
 from gateway.broker.replays import Replay, Replays
 from gateway.mqtt.errors import ProtocolViolation
 
-__all__ = ["HELPING_BYTES", "Outgoing"]
-
-# What has waited is handed over in helpings of this many bytes, each written before the next.
-HELPING_BYTES: Final = 256 * 1024
+__all__ = ["Outgoing"]
 
 
 class Outgoing:
@@ -190,11 +185,8 @@ class Outgoing:
 
     def drain(self) -> None:
         """Send what has waited, as far as identifiers and the socket allow."""
-        sent_bytes = 0
         while self._queue and self._can_send():
-            before_bytes = self._queue.size_bytes
             waited = self._queue.take()
-            sent_bytes += before_bytes - self._queue.size_bytes
             if isinstance(waited, Copy):
                 self._send_new(waited)
             else:
@@ -202,8 +194,6 @@ class Outgoing:
                 identifier = self._take_identifier()
                 self.in_flight[identifier] = None
                 self._write(head + identifier + tail)
-            if sent_bytes > HELPING_BYTES:
-                self._pause()
         if self.replays:
             self._drain_replays()
 
@@ -353,24 +343,14 @@ class Outgoing:
     def _write(self, packet: bytes) -> None:
         outlet = self.outlet
         assert outlet is not None  # noqa: S101 - callers have looked
-        outlet.send(packet)
+        outlet.help(packet)
         self._context.delivered.value += 1
 
-    def _pause(self) -> None:
-        """Let what was sent so far be written before anything more is: `drain` goes on then."""
-        assert self.outlet is not None  # noqa: S101 - callers have looked
-        self.outlet.more = True
-
     def _drain_replays(self) -> None:
-        sent_bytes = 0
         while self.replays and not self._queue and self._can_send():
-            if sent_bytes > HELPING_BYTES:
-                self._pause()
-                return
             message = self.replays.take()
             if message is not None:
                 outbound, qos, identifiers = message
-                sent_bytes += outbound.size_bytes
                 self.deliver(outbound, qos, True, identifiers)
 
     # --- drops -----------------------------------------------------------------------------------

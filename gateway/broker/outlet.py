@@ -6,12 +6,15 @@ Owns two small meeting points; knows nothing of packets, sessions or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from gateway.broker.settings import MqttSettings
 from gateway.metrics import Counter, Metrics
 
 __all__ = ["OutgoingContext", "Outlet"]
+
+# Messages are handed over in helpings of this many bytes, each written before the next.
+HELPING_BYTES: Final = 256 * 1024
 
 
 @final
@@ -24,15 +27,17 @@ class Outlet:
     Attributes:
         out: Bytes to write, in order.
         writable: False while the socket's buffer is above its limit.
+        helping_bytes: What `help` has appended since the last write.
         more: More is ready to be sent once this is written: have the session drained then.
     """
 
-    __slots__ = ("more", "out", "wake", "writable")
+    __slots__ = ("helping_bytes", "more", "out", "wake", "writable")
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.out: list[bytes] = []
         self.writable = True
         self.more = False
+        self.helping_bytes = 0
         self.wake = wake
 
     def send(self, packet: bytes) -> None:
@@ -40,6 +45,20 @@ class Outlet:
         if not self.out:
             self.wake()
         self.out.append(packet)
+
+    def help(self, packet: bytes) -> None:
+        """Append one message of those that may be many; after a helping, no more until written."""
+        self.send(packet)
+        self.helping_bytes += len(packet)
+        if self.helping_bytes > HELPING_BYTES:
+            self.more = True
+
+    def take(self) -> bytes:
+        """Take what has gathered, to be written."""
+        data = b"".join(self.out)
+        self.out.clear()
+        self.helping_bytes = 0
+        return data
 
 
 @final

@@ -27,7 +27,6 @@ from gateway.mqtt.packets import (
     CONNECT,
     DISCONNECT,
     PINGREQ,
-    PINGRESP,
     PINGRESP_PACKET,
     PUBACK,
     PUBCOMP,
@@ -182,23 +181,21 @@ def refused_packets(connection: Connection, lost: list[Waiting]) -> bytes | None
         while at < len(data):
             bounds = next_packet(data, at)
             assert bounds is not None  # noqa: S101 - whole packets
-            kind, body = data[at] >> 4, data[bounds[0] : bounds[1]]
-            begin, at = at, bounds[1]
-            identifier = int.from_bytes(body[:2], "big")
-            taken = False
-            if kind == PINGRESP and connection.level == 5 and refusals is not None:
-                refusals.append(PINGRESP_PACKET)  # promises nothing
-                continue
-            if kind == PUBREC and session is not None:
+            begin, (body_at, at) = at, bounds
+            kind = data[begin] >> 4
+            holds = begin in waiting.in_turn
+            if kind == PUBREC and session is not None and not holds:
+                identifier = int.from_bytes(data[body_at : body_at + 2], "big")
                 # The records have forgotten what came with the batch: this one came before it.
-                taken = session.persistent and identifier in session.received
-                if not taken:
+                holds = session.persistent and identifier in session.received
+                if not holds:
                     session.received.discard(identifier)  # it will be sent again, as new
-            if kind not in (PUBACK, PUBREC) or connection.level < 5:
+            if connection.level < 5 or not (holds or kind in (PUBACK, PUBREC)):
                 refusals = None
-            elif refusals is not None and taken:
+            elif refusals is not None and holds:
                 refusals.append(data[begin:at])
             elif refusals is not None:
+                identifier = int.from_bytes(data[body_at : body_at + 2], "big")
                 answer = Acknowledgement(identifier, ReasonCode.QUOTA_EXCEEDED)
                 refusals.append(encode_acknowledgement(kind, answer, 5))
     return None if refusals is None else b"".join(refusals)

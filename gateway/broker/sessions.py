@@ -116,13 +116,12 @@ class Sessions(Mapping[str, Session]):
 
     def _restore(self, stored: StoredSession) -> None:
         outgoing = StoredOutgoing(stored.client_id, self._context, self._journal, stored.number)
+        # If the client was connected when that process ended, all may have been sent.
         was_connected = stored.away_since_ms is None
         end = max(stored.end, stored.sent_before)  # what was acknowledged last has left no row
-        sent_before = stored.sent_before
-        if was_connected:  # what was in flight when that process ended, at most
-            most = self._context.settings.max_inflight
-            sent_before = max(sent_before, self._journal.sequence_at(stored.number, most, end))
-        outgoing.restore(stored.stored, stored.stored_bytes, end, sent_before)
+        outgoing.restore(
+            stored.stored, stored.stored_bytes, end, end if was_connected else stored.sent_before
+        )
         session = Session(stored.client_id, outgoing, stored.number)
         session.level = stored.level
         session.profile = stored.profile

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES
 from gateway.broker.outbound import Copy, Outbound
-from gateway.broker.outgoing import HELPING_BYTES, Outgoing
+from gateway.broker.outgoing import Outgoing
 from gateway.broker.outlet import OutgoingContext, Outlet
 
 if TYPE_CHECKING:
@@ -193,7 +193,6 @@ class StoredOutgoing(Outgoing):
             self._held = True
 
     def _drain(self) -> None:
-        sent_bytes = 0
         while self.outlet is not None and not self._held:
             again = bool(self._again)
             if not again and not self._ahead:
@@ -214,9 +213,6 @@ class StoredOutgoing(Outgoing):
                 self._hold(-copy.size_bytes)
             self._send(copy)
             self._next = max(sent_end, copy.sequence + 1)
-            sent_bytes += copy.size_bytes
-            if sent_bytes > HELPING_BYTES:
-                self._pause()
         if self.replays:
             self._drain_replays()
 

@@ -173,8 +173,7 @@ class WireClient:
     def _take(self) -> None:
         outlet = self.connection.outlet
         while outlet.out:
-            self._gathered += b"".join(outlet.out)
-            outlet.out.clear()
+            self._gathered += outlet.take()
             session = self.connection.session
             if outlet.more and session is not None and session.connection is self.connection:
                 outlet.more = False

@@ -162,9 +162,12 @@ class SessionClient:
         self.sock.sendall(PINGREQ_PACKET)
         found: list[Packet] = []
         while True:
-            found += self.read()
-            if found[-1].kind == PINGRESP:
-                return found[:-1]
+            packets = self.read()
+            for place, one in enumerate(packets):
+                if one.kind == PINGRESP:  # more may follow: it is no end of anything
+                    self._kept = packets[place + 1 :]
+                    return found + packets[:place]
+            found += packets
 
     def rest(self) -> list[Arrival]:
         """Return the messages that come before the answer to a PINGREQ: none, mostly."""

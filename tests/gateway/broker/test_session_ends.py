@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.mqtt.packets import Will
+import pytest
+
+from gateway.mqtt.encoding import encode_connect, encode_subscribe
+from gateway.mqtt.packets import Connect, Subscribe, SubscriptionRequest, Will
 from gateway.mqtt.properties import Properties
 from tests.rig.mqtt_bench import open_bench
 from tests.rig.mqtt_disk import (
@@ -65,6 +68,45 @@ def test_the_time_away_begins_at_the_restart_for_a_client_that_was_connected(
     run(main())
 
 
+def test_the_time_away_goes_on_over_restarts_without_its_client(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            await keeper(bench)
+            for number in range(4):  # away since the first of them
+                await bench.restart()
+                bench.time.step_wall(-86_400_000)
+                if number % 2:
+                    await bench.tick()
+                    await cut_power(bench, tmp_path / f"after{number}")
+                bench.time.advance(900 - (number == 3))
+            await bench.tick()
+            assert "keeper" in bench.broker.sessions
+            bench.time.advance(1)
+            await bench.restart()
+            await bench.tick()
+            assert bench.count("mqtt.sessions.expired") == 1
+            await compare(bench)
+            assert rows(bench) == {}
+
+    run(main())
+
+
+def test_the_time_away_of_one_that_came_back_begins_anew(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            await keeper(bench)
+            for _ in range(3):
+                await bench.restart()
+                bench.time.advance(3000)
+                assert (await keeper(bench)).connack.session_present
+            await bench.restart()
+            bench.time.advance(3599)
+            await bench.tick()
+            assert "keeper" in bench.broker.sessions
+
+    run(main())
+
+
 def test_an_ended_session_leaves_no_row_however_much_it_had(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
         async with open_bench(tmp_path, store_settings=ROOMY) as bench:
@@ -111,6 +153,61 @@ def test_removal_goes_on_after_a_restart(run: Run, tmp_path: Path) -> None:
                 await bench.tick()
             assert rows(bench) == {}
             assert not client.connack.session_present
+
+    run(main())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_many_ended_sessions_are_soon_gone_and_then_nothing_is_committed(
+    run: Run, tmp_path: Path, restarted: bool
+) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path, store_settings=ROOMY) as bench:
+            for number in range(300):
+                client = bench.raw()
+                connect = Connect("MQTT", 5, False, client_id=f"k{number}", properties=KEPT)
+                wanted = Subscribe(1, (SubscriptionRequest("t/#", 1),), Properties())
+                client.hand_over(encode_connect(connect) + encode_subscribe(wanted, 5))
+                client.lost()
+            await publish(bench, b"0", b"1", b"2")
+            assert rows(bench) == {
+                "mqtt_session": 300, "mqtt_subscription": 300, "mqtt_queued": 900,
+                "mqtt_message": 3, "mqtt_extra": 3,
+            }  # fmt: skip
+            bench.time.advance(3600)
+            bench.broker.sweep(bench.time.monotonic_s)
+            if restarted:
+                await bench.restart()
+            for _ in range(3):
+                await bench.tick()
+            assert rows(bench) == {}
+            assert bench.count("mqtt.stored_messages") == bench.count("mqtt.stored_bytes") == 0
+            joined, commits = bench.store.joined, bench.store.commits.value
+            for _ in range(5):
+                bench.time.advance(1)
+                await bench.tick()
+            # A tick of the bench waits for two batches that hold nothing else.
+            assert bench.store.joined == joined + 10
+            assert bench.store.commits.value == commits + 10
+
+    run(main())
+
+
+def test_a_stop_in_the_middle_of_removing_loses_nothing(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_bench(tmp_path) as bench:
+            await away(bench)
+            await keeper(bench, "goes")
+            await bench.client("goes", clean_start=True)
+            publisher = await bench.client("publisher", level=4)
+            bench.broker.sweep(bench.time.monotonic_s)
+            publisher.hand_over(b"\x32\x08\x00\x03t/1\x00\x01x")
+            bench.broker.close()
+            await bench.restart()
+            assert bench.count("mqtt.stored_messages") == 1
+            assert set(bench.broker.sessions) == {"keeper"}
+            await compare(bench)
+            assert [m.payload for m in await (await keeper(bench)).messages()] == [b"x"]
 
     run(main())
 

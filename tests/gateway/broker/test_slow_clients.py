@@ -36,8 +36,7 @@ def make_outgoing(settings: MqttSettings) -> tuple[Outgoing, Outlet, Metrics]:
 
 def sent(outlet: Outlet) -> list[tuple[int, bytes]]:
     """Take what was written: (packet identifier, payload)."""
-    data, found = b"".join(outlet.out), []
-    outlet.out.clear()
+    data, found = outlet.take(), []
     for packet in data.split(HEAD)[1:]:
         found.append((int.from_bytes(packet[:2], "big"), packet[2:]))
     return found
@@ -275,7 +274,7 @@ def test_the_queues_of_all_clients_together_have_a_limit(overflow: str) -> None:
     assert metrics.snapshot()["mqtt.queued_bytes"] == 4 * each
     first = b"0" if overflow == "drop_new" else b"3"
     assert greedy.outlet is not None
-    greedy.outlet.out.clear()
+    greedy.outlet.take()
     greedy.acknowledge(b"\0\1")
     assert sent(greedy.outlet) == [(2, first * 100)]
     greedy.abandon()

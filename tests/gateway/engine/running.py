@@ -115,8 +115,7 @@ class Client:
 
     def messages(self) -> list[Publish]:
         """Take what was sent to the client."""
-        data = b"".join(self._outlet.out)
-        self._outlet.out.clear()
+        data = self._outlet.take()
         return [decode_publish(packet[0], body(packet), 4) for packet in split(data)]
 
 
