@@ -120,10 +120,10 @@ class Incoming:
                 raise ProtocolViolation(
                     "receive-maximum", f"more than {MAX_UNRELEASED} messages without a PUBREL"
                 )
-            self._unreleased.add(identifier)
         broker.counters.received.value += 1
         if qos == 2 and identifier in session.received:
             # Sent again: it has been delivered already [MQTT-4.3.3-10].
+            self._unreleased.add(identifier)
             self._answer(PUBREC, identifier, broker.store.joined)
             return None
         if route.refused or (retain and not profile.may_publish(route.topic, True)):
@@ -142,13 +142,17 @@ class Incoming:
         joined = self._broker.store.joined
         identifier = packet.packet_identifier
         reason_code = ReasonCode.SUCCESS
-        self._unreleased.discard(identifier)
         if identifier in session.received:
-            session.received.discard(identifier)
+            self.forget(identifier)
             self._broker.records.received(session, identifier)
         elif session.level == 5:
             reason_code = ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
         self._answer(PUBCOMP, identifier, joined, reason_code)
+
+    def forget(self, identifier: int) -> None:
+        """A QoS 2 message is complete, or was not taken: its identifier may be used again."""
+        self._session.received.discard(identifier)
+        self._unreleased.discard(identifier)
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -194,6 +198,7 @@ class Incoming:
         qos = message.qos
         if qos == 2:  # first, so that the router sees that the PUBREC hangs on the batch
             session.received.add(identifier)
+            self._unreleased.add(identifier)
             broker.records.received(session, identifier)
         try:
             broker.router.deliver(
@@ -201,7 +206,7 @@ class Incoming:
             )
         except StoreError as error:
             if qos == 2:
-                session.received.discard(identifier)
+                self.forget(identifier)
                 broker.records.received(session, identifier)
             return self.store_refused(qos, identifier, error)
         if qos == 1:

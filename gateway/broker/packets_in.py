@@ -188,8 +188,8 @@ def refused_packets(connection: Connection, lost: list[Waiting]) -> bytes | None
                 identifier = int.from_bytes(data[body_at : body_at + 2], "big")
                 # The records have forgotten what came with the batch: this one came before it.
                 holds = session.persistent and identifier in session.received
-                if not holds:
-                    session.received.discard(identifier)  # it will be sent again, as new
+                if not holds and connection.incoming is not None:
+                    connection.incoming.forget(identifier)  # it will be sent again, as new
             if connection.level < 5 or not (holds or kind in (PUBACK, PUBREC)):
                 refusals = None
             elif refusals is not None and holds:

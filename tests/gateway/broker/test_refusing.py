@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.broker import MqttSettings
 from gateway.errors import StoreError
 from gateway.mqtt.encoding import encode_disconnect, encode_publish
 from gateway.mqtt.packets import PUBREL, Disconnect, Publish
@@ -132,6 +133,29 @@ def test_refusals_are_reported_again_in_a_later_burst(
 
     run(main())
     assert caplog.text.count("publishers are refused") == 2
+
+
+@pytest.mark.parametrize("reason", ["not authorized", "store full", "failed batch"])
+def test_a_refused_qos_2_message_counts_no_longer(run: Run, tmp_path: Path, reason: str) -> None:
+    """A PUBREC that says no is the end of it: no PUBREL follows, and Receive Maximum is free."""
+
+    async def main() -> None:
+        async with open_bench(tmp_path, MqttSettings(receive_maximum=2)) as bench:
+            insert = await keep_durable_topics(bench)
+            if reason == "store full":
+                await fill_store(bench.store)
+            client = await bench.client("c")
+            for number in range(1, 6):
+                topic = "$SYS/x" if reason == "not authorized" else "durable/x"
+                answer = say(client, topic, number, 2)
+                if reason == "failed batch":
+                    await fail(bench, insert)
+                    answer += client.written()
+                assert (answer[:1], answer[4] >= 0x80) == (b"\x50", True)
+            assert not client.closed
+            assert not bench.broker.sessions["c"].received
+
+    run(main())
 
 
 # --- a batch that fails -------------------------------------------------------------------------
