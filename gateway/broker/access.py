@@ -1,7 +1,8 @@
-"""Who may connect, publish and subscribe: the seam for authentication and authorisation.
+"""Who may connect and subscribe: the seam for authentication and authorisation.
 
 Owns the questions. So far every listener is anonymous and on loopback, so that the answers depend
-on the listener's profile alone; passwords, certificates and policies will answer here.
+on the listener's profile alone; passwords, certificates and policies will answer here. What may be
+published is asked of the profile when the router looks for a route, once per topic.
 """
 
 from __future__ import annotations
@@ -52,10 +53,6 @@ class Access:
                 return ReasonCode.NOT_AUTHORIZED
             return ReasonCode.BAD_AUTHENTICATION_METHOD
         return ANONYMOUS
-
-    def may_publish(self, identity: Identity, topic: str, *, retain: bool) -> bool:
-        """Tell whether a client may publish to a topic."""
-        return self._profile.may_publish(topic, retain)
 
     def may_subscribe(self, identity: Identity, topic_filter: str) -> bool:
         """Tell whether a client may have the messages of a topic filter."""

@@ -101,12 +101,12 @@ class Acknowledgements:
             self._outlet.send(packet)
         self._answers.value += 1
 
-    def answer(self, packet: bytes, joined: int) -> None:
+    def answer(self, packet: bytes, joined: int, publishes: int = 0) -> None:
         """Answer: after the commit if anything joined the open batch since `joined`."""
         if self._store.joined != joined:
-            self.after_commit(packet)
+            self.after_commit(packet, publishes)
         else:
-            self.in_turn(packet)
+            self.in_turn(packet, publishes)
 
     def then(self, action: Callable[[], None]) -> None:
         """Call this once all that waits now has left."""

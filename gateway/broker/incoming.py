@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from gateway.broker.acknowledgements import Acknowledgements
+from gateway.broker.acknowledgements import PUBACK_HEAD, Acknowledgements
 from gateway.broker.route import Route
 from gateway.errors import StoreError
 from gateway.message import Message, Publisher
@@ -47,6 +47,7 @@ class Incoming:
         "_broker",
         "_profile",
         "_publisher",
+        "_routes",
         "_session",
         "_unreleased",
     )
@@ -64,6 +65,7 @@ class Incoming:
         self._profile = profile
         self._publisher = publisher
         self._acknowledgements = acknowledgements
+        self._routes = broker.router.allowed(profile)
         self._aliases: dict[int, bytes] = {}
         # QoS 2 messages of this connection, for Receive Maximum counts anew with each.
         self._unreleased: set[int] = set()
@@ -90,7 +92,7 @@ class Incoming:
         profile.check_payload(len(body) - at)
         if properties is not EMPTY:
             topic_bytes = self._topic(topic_bytes, properties)
-        route = broker.router.allowed(profile).get(topic_bytes)
+        route = self._routes.get(topic_bytes)
         if route is None:
             route = broker.router.find_for(profile, topic_bytes)
         return self.take(route, qos, retain, identifier, body[at:], properties)
@@ -115,14 +117,13 @@ class Incoming:
         session, profile, broker = self._session, self._profile, self._broker
         if qos and session.level == 5 and identifier not in self._unreleased:
             self.count_unanswered()
-        if qos == 2:
-            if identifier not in session.received and len(session.received) >= MAX_UNRELEASED:
-                raise ProtocolViolation(
-                    "receive-maximum", f"more than {MAX_UNRELEASED} messages without a PUBREL"
-                )
+        sent_again = qos == 2 and identifier in session.received
+        if qos == 2 and not sent_again and len(session.received) >= MAX_UNRELEASED:
+            raise ProtocolViolation(
+                "receive-maximum", f"more than {MAX_UNRELEASED} messages without a PUBREL"
+            )
         broker.counters.received.value += 1
-        if qos == 2 and identifier in session.received:
-            # Sent again: it has been delivered already [MQTT-4.3.3-10].
+        if sent_again:  # it has been delivered already [MQTT-4.3.3-10]
             self._unreleased.add(identifier)
             self._answer(PUBREC, identifier, broker.store.joined)
             return None
@@ -230,11 +231,8 @@ class Incoming:
             packet = encode_acknowledgement(kind, answer, self._session.level)
         else:
             packet = _HEADS[kind] + identifier.to_bytes(2, "big")
-        publishes = int(kind == PUBACK)  # QoS 2 counts as long as it is in `received`
-        if self._broker.store.joined != joined:
-            self._acknowledgements.after_commit(packet, publishes)
-        else:
-            self._acknowledgements.in_turn(packet, publishes)
+        # QoS 2 counts as long as it is unreleased.
+        self._acknowledgements.answer(packet, joined, publishes=int(kind == PUBACK))
         if reason_code:
             self._broker.note(self._session, "out", _NAMES[kind], reason_code)
 
@@ -270,7 +268,7 @@ MAX_UNRELEASED: Final = 4096
 _NAMES: Final = {PUBACK: "PUBACK", PUBREC: "PUBREC", PUBCOMP: "PUBCOMP"}
 
 # Successful answers up to their packet identifier, the same at both protocol levels.
-_HEADS: Final = {PUBACK: b"\x40\x02", PUBREC: b"\x50\x02", PUBCOMP: b"\x70\x02"}
+_HEADS: Final = {PUBACK: PUBACK_HEAD, PUBREC: b"\x50\x02", PUBCOMP: b"\x70\x02"}
 
 
 def forwarded_properties(properties: Properties) -> bytes:

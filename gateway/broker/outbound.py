@@ -9,7 +9,7 @@ from typing import Final, final
 
 from gateway.mqtt.wire import encode_variable_byte_integer
 
-__all__ = ["Copy", "Outbound", "encode_copy", "publish_head"]
+__all__ = ["Copy", "Outbound", "encode_copy", "packet_identifier", "publish_head"]
 
 # The first byte of a PUBLISH as bytes, by its value; the upper half is the packet type.
 _FIRST: Final = tuple(bytes((0x30 | flags,)) for flags in range(16))
@@ -186,6 +186,11 @@ def encode_copy(
             payload,
         )
     )
+
+
+def packet_identifier(sequence: int) -> bytes:
+    """Return the packet identifier of a message, which follows from its place: 1 to 65,535."""
+    return (sequence % 65_535 + 1).to_bytes(2, "big")
 
 
 def publish_head(topic_bytes: bytes, after_bytes: int, qos: int) -> bytes:

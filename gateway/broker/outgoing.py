@@ -8,7 +8,7 @@ persistent session adds to this is in `stored_outgoing`.
 from __future__ import annotations
 
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES, MemoryQueue
-from gateway.broker.outbound import Copy, Outbound, encode_copy
+from gateway.broker.outbound import Copy, Outbound, encode_copy, packet_identifier
 from gateway.broker.outlet import OutgoingContext, Outlet
 from gateway.broker.replays import Replay, Replays
 from gateway.mqtt.errors import ProtocolViolation
@@ -139,6 +139,7 @@ class Outgoing:
         """
         outlet = self.outlet
         in_flight = self.in_flight
+        # packet_identifier(), without the call: this is done for every message.
         identifier = (self._next % 65_535 + 1).to_bytes(2, "big")
         if (
             outlet is None
@@ -275,11 +276,11 @@ class Outgoing:
             and outlet.writable
             and not outlet.more
             and len(self.in_flight) < self.window
-            and (self._next % 65_535 + 1).to_bytes(2, "big") not in self.in_flight
+            and packet_identifier(self._next) not in self.in_flight
         )
 
     def _take_identifier(self) -> bytes:
-        identifier = (self._next % 65_535 + 1).to_bytes(2, "big")
+        identifier = packet_identifier(self._next)
         self._next += 1
         return identifier
 
@@ -319,7 +320,7 @@ class Outgoing:
             if outbound.expires_at_ms <= now_ms and not (dup and qos == 2):  # [MQTT-4.3.3-7]
                 self._context.expired.value += 1
                 return None
-        identifier = (self._next % 65_535 + 1).to_bytes(2, "big") if identified else b""
+        identifier = packet_identifier(self._next) if identified else b""
         aliases = self._aliases
         known = 0 if aliases is None else len(aliases)
         packet = encode_copy(

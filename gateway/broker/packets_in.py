@@ -73,7 +73,7 @@ def handle_packet(connection: Connection, first: int, body: bytes) -> None:
     elif kind == UNSUBSCRIBE:
         unwanted = decode_unsubscribe(body, level)
         joined = connection.broker.store.joined
-        codes = connection.broker.subscribing.unsubscribe(session, unwanted)
+        codes = connection.broker.subscribing.unsubscribe(session, unwanted, connection.profile)
         packet = encode_unsuback(Unsuback(unwanted.packet_identifier, codes), level)
         connection.acknowledgements.answer(packet, joined)
         connection.broker.lifecycle.unsubscribed(

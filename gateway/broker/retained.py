@@ -121,15 +121,11 @@ class RetainedMessages:
         topic_bytes = outbound.topic_bytes
         earlier = self._messages.get(topic_bytes)
         if not outbound.payload:
-            if earlier is not None:
-                self._take(topic_bytes, earlier[0])
-                self._record(topic_bytes, None, 0, earlier)
+            self._forget(topic_bytes)
             return
         volatile = topic_bytes.startswith(VOLATILE)
         if not volatile and not self._has_room(outbound, earlier):
-            if earlier is not None:  # rather none than one that is not true any more
-                self._take(topic_bytes, earlier[0])
-                self._record(topic_bytes, None, 0, earlier)
+            self._forget(topic_bytes)  # rather none than one that is not true any more
             self._refuse()
             return
         self._refusing = False
@@ -219,10 +215,15 @@ class RetainedMessages:
     # --- inside ----------------------------------------------------------------------------------
 
     def _expire(self, topic_bytes: bytes) -> None:
-        kept = self._messages[topic_bytes]
-        self._take(topic_bytes, kept[0])
         self._store.join()
-        self._record(topic_bytes, None, 0, kept)
+        self._forget(topic_bytes)
+
+    def _forget(self, topic_bytes: bytes) -> None:
+        """Remove what is retained of a topic, if anything, here and on disk."""
+        kept = self._messages.get(topic_bytes)
+        if kept is not None:
+            self._take(topic_bytes, kept[0])
+            self._record(topic_bytes, None, 0, kept)
 
     def _record(
         self,

@@ -27,7 +27,6 @@ __all__ = [
     "Held",
     "Route",
     "Target",
-    "deliver_or_hold",
     "identifier_property",
 ]
 
@@ -87,15 +86,18 @@ class Target:
         target: Target | None = self
         if outbound.client_id == self.outgoing.client_id:
             target = self.own
-        if target is not None:
-            deliver_or_hold(
-                self.outgoing,
-                outbound,
-                min(outbound.qos, target.qos),
-                outbound.retain and target.retain_as_published,
-                target.identifiers,
-                held,
-            )
+        if target is None:
+            return
+        outgoing = self.outgoing
+        qos = min(outbound.qos, target.qos)
+        retain = outbound.retain and target.retain_as_published
+        if held is None or qos < 2 or isinstance(outgoing, StoredOutgoing):
+            outgoing.deliver(outbound, qos, retain, target.identifiers)
+        else:
+            # If its batch fails, the message comes again, and a client that has it would have it
+            # twice. A persistent session holds its copies back itself.
+            deliver = partial(outgoing.deliver, outbound, qos, retain, target.identifiers)
+            held.append((outgoing, deliver))
 
 
 @final
@@ -187,25 +189,6 @@ class Route:
         self.qos0_5, self.qos1_5 = plain.get((5, False), []), plain.get((5, True), [])
         self.plain4 = [*self.qos1_4, *self.qos0_4]
         self.plain5 = [*self.qos1_5, *self.qos0_5]
-
-
-def deliver_or_hold(
-    outgoing: Outgoing,
-    outbound: Outbound,
-    qos: int,
-    retain: bool,
-    identifiers: bytes,
-    held: Held | None,
-) -> None:
-    """Deliver a message now, or note it in `held`.
-
-    If its batch fails, a QoS 2 message comes again, and a client that has it would have it twice. A
-    persistent session holds its copies back itself.
-    """
-    if held is None or qos < 2 or isinstance(outgoing, StoredOutgoing):
-        outgoing.deliver(outbound, qos, retain, identifiers)
-    else:
-        held.append((outgoing, partial(outgoing.deliver, outbound, qos, retain, identifiers)))
 
 
 def identifier_property(identifier: int) -> bytes:

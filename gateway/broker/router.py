@@ -14,7 +14,7 @@ from gateway.broker.outbound import Outbound, publish_head
 from gateway.broker.outgoing import Outgoing
 from gateway.broker.profile import Profile
 from gateway.broker.retained import RetainedMessages
-from gateway.broker.route import NOBODY, Deliver, Held, Route
+from gateway.broker.route import NOBODY, Deliver, Held, Route, Target
 from gateway.broker.session import Session
 from gateway.broker.shared import Group
 from gateway.broker.topic_tree import Subscription, SubscriptionOptions, TopicTree
@@ -114,7 +114,7 @@ class Router:
             self._forget(shared[1])
         if session not in group.members:
             self.shared_subscription_count += 1
-        group.members[session] = options
+        group.members[session] = Target(session.outgoing, [options])
 
     def unsubscribe(self, session: Session, topic_filter: str) -> bool:
         """Take a session's subscription back; return whether there was one."""

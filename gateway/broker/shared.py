@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from gateway.broker.outbound import Outbound
-from gateway.broker.route import Held, deliver_or_hold, identifier_property
-from gateway.broker.topic_tree import SubscriptionOptions
+from gateway.broker.route import Held, Target
 
 if TYPE_CHECKING:
     from gateway.broker.session import Session
@@ -28,47 +27,38 @@ class Group:
 
     Attributes:
         topic_filter: What the group wants, without `$share/NAME/`.
-        members: The sessions, with their options.
+        members: The sessions, and how each gets what it is given.
     """
 
     __slots__ = ("_turn", "members", "topic_filter")
 
     def __init__(self, topic_filter: str) -> None:
         self.topic_filter = topic_filter
-        self.members: dict[Session, SubscriptionOptions] = {}
+        self.members: dict[Session, Target] = {}
         self._turn = 0
 
     def deliver(self, outbound: Outbound, held: Held | None) -> None:
         """Give a message to one member; at QoS 2 note it in `held`, if that is not None."""
-        session = self._choose()
-        if session is None:
-            return
-        options = self.members[session]
-        deliver_or_hold(
-            session.outgoing,
-            outbound,
-            min(outbound.qos, options.qos),
-            outbound.retain and options.retain_as_published,
-            identifier_property(options.identifier),
-            held,
-        )
+        target = self._choose()
+        if target is not None:
+            target.deliver(outbound, held)
 
-    def _choose(self) -> Session | None:
+    def _choose(self) -> Target | None:
         """Return the member whose turn it is: able to send, else connected, else able to wait."""
-        members = list(self.members)
+        members = list(self.members.values())
         if not members:
             return None
         self._turn = (self._turn + 1) % len(members)
         members = members[self._turn :] + members[: self._turn]
         best, best_rank = members[0], -2
-        for session in members:
-            outlet = session.outgoing.outlet
+        for target in members:
+            outlet = target.outgoing.outlet
             if outlet is None:
-                rank = 0 if self.members[session].qos else -1
+                rank = 0 if target.qos else -1
             else:
-                rank = 2 if outlet.writable and not session.outgoing.queued else 1
+                rank = 2 if outlet.writable and not target.outgoing.queued else 1
             if rank > best_rank:
-                best, best_rank = session, rank
+                best, best_rank = target, rank
             if rank == 2:
                 break
         return best

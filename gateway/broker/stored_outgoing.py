@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from gateway.broker.memory_queue import QUEUED_OVERHEAD_BYTES
-from gateway.broker.outbound import Copy, Outbound
+from gateway.broker.outbound import Copy, Outbound, packet_identifier
 from gateway.broker.outgoing import Outgoing
 from gateway.broker.outlet import OutgoingContext, Outlet
 
@@ -258,7 +258,7 @@ class StoredOutgoing(Outgoing):
     # --- inside ----------------------------------------------------------------------------------
 
     def _send(self, copy: Copy) -> None:
-        identifier = (copy.sequence % 65_535 + 1).to_bytes(2, "big")
+        identifier = packet_identifier(copy.sequence)
         if copy.released:  # from then on only PUBREL, never PUBLISH [MQTT-4.3.3-6]
             self.in_flight[identifier] = copy
             self._write_pubrel(identifier)

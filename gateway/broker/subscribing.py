@@ -129,7 +129,7 @@ class Subscribing:
             codes.append(code)
         return bytes(codes), asked.then
 
-    def unsubscribe(self, session: Session, packet: Unsubscribe) -> bytes:
+    def unsubscribe(self, session: Session, packet: Unsubscribe, profile: Profile) -> bytes:
         """Take subscriptions back; return the UNSUBACK's codes (MQTT 5), one per filter."""
         codes = bytearray()
         for topic_filter in packet.topic_filters:
@@ -138,8 +138,7 @@ class Subscribing:
                 codes.append(ReasonCode.SUCCESS)
             else:
                 # AWS IoT Core does not tell the two apart.
-                is_aws = session.profile == "aws-iot"
-                codes.append(0 if is_aws else ReasonCode.NO_SUBSCRIPTION_EXISTED)
+                codes.append(0 if profile.is_aws else ReasonCode.NO_SUBSCRIPTION_EXISTED)
         return bytes(codes)
 
     def _count_refusal(self, code: int) -> None:
