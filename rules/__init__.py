@@ -11,8 +11,17 @@ outside comes in through `Environment`.
 
 from rules.actions import Action, RepublishAction, SqsAction, UnsupportedAction
 from rules.documents import RuleDocument, parse_rule
-from rules.errors import Problem, RuleDocumentError, RulesError, SqlError, TemplateUndefined
-from rules.message import Environment, Message
+from rules.errors import (
+    EvaluationFailed,
+    Problem,
+    RuleDocumentError,
+    RulesError,
+    SqlError,
+    TemplateUndefined,
+)
+from rules.explanation import Clause, Explanation, explain, show
+from rules.message import Context, Environment, Message, MqttProperties
+from rules.outside import Outside, Secret
 from rules.statement import Statement, compile  # noqa: A004 - as in `re`
 from rules.template import Template, compile_template
 from rules.values import DEFAULT_VERSION
@@ -20,13 +29,20 @@ from rules.values import DEFAULT_VERSION
 __all__ = [
     "DEFAULT_VERSION",
     "Action",
+    "Clause",
+    "Context",
     "Environment",
+    "EvaluationFailed",
+    "Explanation",
     "Message",
+    "MqttProperties",
+    "Outside",
     "Problem",
     "RepublishAction",
     "RuleDocument",
     "RuleDocumentError",
     "RulesError",
+    "Secret",
     "SqlError",
     "SqsAction",
     "Statement",
@@ -35,5 +51,7 @@ __all__ = [
     "UnsupportedAction",
     "compile",
     "compile_template",
+    "explain",
     "parse_rule",
+    "show",
 ]

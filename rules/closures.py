@@ -1,6 +1,6 @@
-"""The closures for what rules do most: read attributes and compare them with constants.
+"""The closures that expressions are made of: attributes, literals, operators, CASE.
 
-Owns the fast paths. Each must give exactly what the general operator gives; the tests compare.
+Owns the fast paths, too. Each must give exactly what the general operator gives; the tests compare.
 
 Comparing natively is exact: a payload's float and a constant's float both stand for decimals of at
 most 15 digits, and two such decimals differ (and in the same direction) if and only if their floats
@@ -11,16 +11,30 @@ a decimal the way it differs from its float.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
 from rules.expression import Expression
 from rules.message import Context
-from rules.operators import BINARY
+from rules.operators import BINARY, UNARY, equal
 from rules.values import UNDEFINED, Dialect, Value
 
-__all__ = ["attribute", "compare_attribute", "member", "native_number"]
+__all__ = [
+    "apply_binary",
+    "apply_unary",
+    "array_literal",
+    "attribute",
+    "case",
+    "compare",
+    "compare_attribute",
+    "is_in",
+    "member",
+    "native_number",
+    "object_literal",
+    "path",
+    "variable",
+]
 
 _NATIVE: Final[dict[str, Callable[[float, float], bool]]] = {
     "=": operator.eq,
@@ -53,6 +67,126 @@ def member(target: Expression, name: str) -> Expression:
     return run
 
 
+def path(first: str, second: str, third: str | None = None) -> Expression:
+    """Read `first.second` or `first.second.third` of the payload, in one frame."""
+    if third is None:
+
+        def run_two(members: dict[str, Value], context: Context) -> Value:
+            value = members.get(first)
+            return value.get(second, UNDEFINED) if isinstance(value, dict) else UNDEFINED
+
+        return run_two
+    last = third
+
+    def run_three(members: dict[str, Value], context: Context) -> Value:
+        value = members.get(first)
+        if isinstance(value, dict):
+            value = value.get(second)
+            if isinstance(value, dict):
+                return value.get(last, UNDEFINED)
+        return UNDEFINED
+
+    return run_three
+
+
+def variable(index: int) -> Expression:
+    """Read a value that SET computed; Undefined where the statement was not evaluated before."""
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        values = context.variables
+        return values[index] if index < len(values) else UNDEFINED
+
+    return run
+
+
+def array_literal(items: Sequence[Expression]) -> Expression:
+    """Make an array; an item that is Undefined is left out."""
+    runs = tuple(items)
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        values = [item(members, context) for item in runs]
+        return [value for value in values if value is not UNDEFINED]
+
+    return run
+
+
+def object_literal(pairs: Sequence[tuple[str, Expression]]) -> Expression:
+    """Make an object; a member that is Undefined is left out, a later key wins."""
+    runs = tuple(pairs)
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        values = [(key, item(members, context)) for key, item in runs]
+        return {key: value for key, value in values if value is not UNDEFINED}
+
+    return run
+
+
+def apply_unary(symbol: str, operand: Expression, dialect: Dialect) -> Expression:
+    """Apply `-` or NOT."""
+    apply = UNARY[symbol]
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        return apply(operand(members, context), dialect)
+
+    return run
+
+
+def apply_binary(symbol: str, left: Expression, right: Expression, dialect: Dialect) -> Expression:
+    """Apply an operator to two operands, the left one evaluated first."""
+    apply = BINARY[symbol]
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        return apply(left(members, context), right(members, context), dialect)
+
+    return run
+
+
+def is_in(operand: Expression, array: Value) -> Expression:
+    """Tell whether a value is an item of a constant array."""
+    if not isinstance(array, list):
+        return lambda members, context: UNDEFINED
+    if array and all(isinstance(item, str) for item in array):
+        texts = frozenset(item for item in array if isinstance(item, str))
+
+        def is_text_in(members: dict[str, Value], context: Context) -> Value:
+            value = operand(members, context)
+            if isinstance(value, str):
+                return value in texts
+            return UNDEFINED if value is UNDEFINED else False
+
+        return is_text_in
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        value = operand(members, context)
+        if value is UNDEFINED:
+            return UNDEFINED
+        return any(equal(value, item) for item in array)
+
+    return run
+
+
+def case(
+    operand: Expression, branches: Sequence[tuple[Expression, Expression]], otherwise: Expression
+) -> Expression:
+    """Give the result of the first branch whose value equals the operand's.
+
+    A branch's value that is Undefined equals nothing; an operand that is Undefined gives Undefined.
+    """
+    runs = tuple(branches)
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        value = operand(members, context)
+        if value is UNDEFINED:
+            return UNDEFINED
+        for when, then in runs:
+            candidate = when(members, context)
+            if candidate is not UNDEFINED and equal(value, candidate):
+                return then(members, context)
+        return otherwise(members, context)
+
+    return run
+
+
 def native_number(value: Value) -> int | float | None:
     """Return a constant as a number that compares exactly with payload floats, or None."""
     if type(value) is int:
@@ -65,49 +199,58 @@ def native_number(value: Value) -> int | float | None:
     return float(value)
 
 
-def compare_attribute(name: str, symbol: str, constant: Value, dialect: Dialect) -> Expression:
-    """Compare a member of the payload with a constant number or string."""
+def compare(read: Expression, symbol: str, constant: Value, dialect: Dialect) -> Expression:
+    """Compare what an expression gives with a constant."""
     general = BINARY[symbol]
     if isinstance(constant, str) and symbol in ("=", "<>"):
-        return _compare_text(name, symbol == "=", constant)
+        return _compare_text(read, symbol == "=", constant)
     native = native_number(constant)
     if native is None:
 
-        def compare(members: dict[str, Value], context: Context) -> Value:
-            return general(members.get(name, UNDEFINED), constant, dialect)
+        def run(members: dict[str, Value], context: Context) -> Value:
+            return general(read(members, context), constant, dialect)
 
-        return compare
-    if symbol == ">":
-        return _compare_greater(name, native, constant, dialect)
+        return run
     holds = _NATIVE[symbol]
 
-    def compare_natively(members: dict[str, Value], context: Context) -> Value:
+    def run_natively(members: dict[str, Value], context: Context) -> Value:
+        value = read(members, context)
+        if type(value) is float or type(value) is int:
+            return holds(value, native)
+        return general(value, constant, dialect)
+
+    return run_natively
+
+
+def compare_attribute(name: str, symbol: str, constant: Value, dialect: Dialect) -> Expression:
+    """Compare a member of the payload with a constant: the most frequent form, in one frame."""
+    native = native_number(constant)
+    if native is None:
+        return compare(attribute(name), symbol, constant, dialect)
+    general = BINARY[symbol]
+    if symbol == ">":  # the threshold, most frequent of all, without the call
+
+        def run_threshold(members: dict[str, Value], context: Context) -> Value:
+            value = members.get(name, UNDEFINED)
+            if type(value) is float or type(value) is int:
+                return value > native
+            return general(value, constant, dialect)
+
+        return run_threshold
+    holds = _NATIVE[symbol]
+
+    def run(members: dict[str, Value], context: Context) -> Value:
         value = members.get(name, UNDEFINED)
         if type(value) is float or type(value) is int:
             return holds(value, native)
         return general(value, constant, dialect)
 
-    return compare_natively
-
-
-def _compare_greater(
-    name: str, native: int | float, constant: Value, dialect: Dialect
-) -> Expression:
-    """The threshold, most frequent of all, without the call."""
-    general = BINARY[">"]
-
-    def run(members: dict[str, Value], context: Context) -> Value:
-        value = members.get(name, UNDEFINED)
-        if type(value) is float or type(value) is int:
-            return value > native
-        return general(value, constant, dialect)
-
     return run
 
 
-def _compare_text(name: str, is_equal: bool, constant: str) -> Expression:
+def _compare_text(read: Expression, is_equal: bool, constant: str) -> Expression:
     def run(members: dict[str, Value], context: Context) -> Value:
-        value = members.get(name, UNDEFINED)
+        value = read(members, context)
         if value is UNDEFINED:
             return UNDEFINED
         return (isinstance(value, str) and value == constant) is is_equal

@@ -15,6 +15,7 @@ from typing import Final
 
 from rules.payload import encode
 from rules.values import (
+    MAX_TEXT_CHARACTERS,
     UNDEFINED,
     V2015,
     V2016,
@@ -27,6 +28,7 @@ from rules.values import (
     is_huge,
     number_text,
 )
+from rules.weight import weigh
 
 __all__ = [
     "CAST_TYPES",
@@ -81,7 +83,10 @@ def to_boolean(value: Value) -> bool | Undefined:
 
 
 def to_text(value: Value, dialect: Dialect) -> str | Undefined:
-    """Return a value converted to String; Undefined for Null and Undefined."""
+    """Return a value converted to String.
+
+    Undefined for Null and Undefined, and where the text would be too long.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -89,6 +94,8 @@ def to_text(value: Value, dialect: Dialect) -> str | Undefined:
     if isinstance(value, (int, float, Decimal)):
         return number_text(value, dialect)
     if isinstance(value, (list, dict)):
+        if weigh(value, MAX_TEXT_CHARACTERS) > MAX_TEXT_CHARACTERS:
+            return UNDEFINED
         return encode(value, dialect).decode()
     return UNDEFINED
 

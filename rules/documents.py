@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from rules.actions import Action, read_action
+from rules.actions import Action, TemplateTerms, read_action
 from rules.errors import Problem, RuleDocumentError, SqlError
 from rules.fields import Fields, json_type
 from rules.statement import Statement, compile  # noqa: A004 - as in `re`
@@ -142,13 +142,15 @@ def _read_rule(
         return None
     version = _version(payload)
     statement = _statement(payload, version, warnings)
-    actions = _actions(payload, version, warnings)
+    # A statement that is no good is one problem; it is none of the templates' that name its SET.
+    variables = None if statement is None else statement.variables
+    actions = _actions(payload, TemplateTerms(version, variables), warnings)
     error_action = None
     if "errorAction" in payload.members:
         error_action = read_action(
             payload.members["errorAction"],
             payload.path_of("errorAction"),
-            version,
+            TemplateTerms(version, variables, allow_reaching=False),
             payload.problems,
             warnings,
         )
@@ -209,7 +211,7 @@ def _statement(payload: Fields, version: str, warnings: list[Problem]) -> Statem
     return statement
 
 
-def _actions(payload: Fields, version: str, warnings: list[Problem]) -> tuple[Action, ...]:
+def _actions(payload: Fields, terms: TemplateTerms, warnings: list[Problem]) -> tuple[Action, ...]:
     values = payload.array("actions")
     if values is None:
         return ()
@@ -218,7 +220,7 @@ def _actions(payload: Fields, version: str, warnings: list[Problem]) -> tuple[Ac
         payload.report("actions", f"{len(values)} actions; a rule has at most {MAX_ACTIONS}")
     actions: list[Action] = []
     for index, value in enumerate(values):
-        action = read_action(value, f"{path}[{index}]", version, payload.problems, warnings)
+        action = read_action(value, f"{path}[{index}]", terms, payload.problems, warnings)
         if action is not None:
             actions.append(action)
     return tuple(actions)

@@ -4,10 +4,12 @@ The package could be a library of its own, so its errors have their own root. Th
 
     RulesError
     ├── SqlError            text that is not IoT SQL, or uses what is not there   at creation
+    ├── EvaluationFailed    a statement came to no result                         per message
     ├── TemplateUndefined   a `${...}` expression has no value for this message   per message
     └── RuleDocumentError   a rule document cannot be used; lists every problem   at creation
 
-Evaluating a statement raises none of them: what has no value is Undefined.
+Evaluating a statement raises EvaluationFailed only, and that only where a function reaches out of
+the message or the result is too large: what has no value is Undefined.
 """
 
 from __future__ import annotations
@@ -15,7 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Problem", "RuleDocumentError", "RulesError", "SqlError", "TemplateUndefined"]
+__all__ = [
+    "EvaluationFailed",
+    "Problem",
+    "RuleDocumentError",
+    "RulesError",
+    "SqlError",
+    "TemplateUndefined",
+]
 
 
 class RulesError(Exception):
@@ -62,6 +71,17 @@ class SqlError(RulesError, ValueError):
         self.column = column
         self.expected = expected
         self.found = found
+
+
+class EvaluationFailed(RulesError):  # noqa: N818 - named after what happened
+    """The statement came to no result for this message: no action of the rule runs.
+
+    Either a function that reaches out could not be answered (the second `get_dynamodb` of an
+    evaluation, a key of a secret that is no JSON, a function that crashes), or the result is too
+    large to be written.
+    """
+
+    code = "evaluation-failed"
 
 
 class TemplateUndefined(RulesError):  # noqa: N818 - named after the value it reports

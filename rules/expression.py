@@ -26,11 +26,14 @@ class Code:
         run: Evaluates it.
         is_constant: Whether it gives `value` for every message.
         value: That value; meaningless if not constant.
+        is_star: Whether it is `*` as an argument: it gives the payload as JSON, and who wants the
+            raw bytes takes them from the message.
     """
 
     run: Expression
     is_constant: bool = False
     value: Value = None
+    is_star: bool = False
 
 
 def constant(value: Value) -> Code:

@@ -6,12 +6,15 @@ Owns the wording of "missing", "wrong type" and "unknown key". Knows nothing of 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import final
+from collections.abc import Collection, Iterable
+from typing import Final, final
 
 from rules.errors import Problem
 
 __all__ = ["Fields", "json_type", "nearest"]
+
+# A document may hold tens of thousands of keys: so many are compared with what they might mean.
+_COMPARED_KEYS: Final = 30
 
 
 def json_type(value: object) -> str:
@@ -62,10 +65,8 @@ class Fields:
     def check_keys(self, known: Iterable[str]) -> None:
         """Note every member that is none of the known ones."""
         names = tuple(known)
-        for key in self.members:
-            if key in names:
-                continue
-            near = nearest(key, names)
+        for count, key in enumerate(key for key in self.members if key not in names):
+            near = nearest(key, names) if count < _COMPARED_KEYS else ""
             remedy = f"did you mean '{near}'?" if near else "known keys: " + ", ".join(names)
             self.report(key, f"unknown key '{key}'", remedy)
 
@@ -73,7 +74,7 @@ class Fields:
         """Return a string member; None, and a problem, if it is missing without default or none."""
         if key not in self.members:
             if default is None:
-                self._missing(key, "a string")
+                self.report_missing(key, "a string")
             return default
         value = self.members[key]
         if isinstance(value, str):
@@ -89,19 +90,10 @@ class Fields:
         self._wrong_type(key, value, "true or false")
         return False
 
-    def choice(self, key: str, choices: tuple[int, ...], default: int) -> int:
-        """Return a number that must be one of a few."""
-        value = self.members.get(key, default)
-        if type(value) is int and value in choices:
-            return value
-        named = " or ".join(map(str, choices))
-        self.report(key, f"must be {named}, is {_shown(value)}", f"write the number {named}")
-        return default
-
     def nested(self, key: str) -> Fields | None:
         """Return an object member; None, and a problem, if it is missing or none."""
         if key not in self.members:
-            self._missing(key, "an object")
+            self.report_missing(key, "an object")
             return None
         value = self.members[key]
         if isinstance(value, dict):
@@ -112,7 +104,7 @@ class Fields:
     def array(self, key: str) -> list[object] | None:
         """Return an array member; None, and a problem, if it is missing or none."""
         if key not in self.members:
-            self._missing(key, "an array")
+            self.report_missing(key, "an array")
             return None
         value = self.members[key]
         if isinstance(value, list):
@@ -120,14 +112,18 @@ class Fields:
         self._wrong_type(key, value, "an array")
         return None
 
-    def _missing(self, key: str, expected: str) -> None:
-        near = nearest(key, self.members)
+    def report_missing(self, key: str, expected: str, known: Collection[str] = ()) -> None:
+        """Note that a member is missing.
+
+        Args:
+            key: Its key.
+            expected: Its type, with its article.
+            known: Keys that mean something else, and so are no misspelling of it.
+        """
+        others = [each for each in self.members if each not in known]
+        near = nearest(key, others[:_COMPARED_KEYS])
         remedy = f"'{near}' looks like it" if near else f"add '{key}', {expected}"
         self.report(key, f"'{key}' is missing", remedy)
 
     def _wrong_type(self, key: str, value: object, expected: str) -> None:
         self.report(key, f"'{key}' must be {expected}, is {json_type(value)}")
-
-
-def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str | int | float) else json_type(value)

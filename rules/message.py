@@ -5,20 +5,51 @@ Owns the inputs of an evaluation. Knows nothing of SQL; where messages come from
 
 from __future__ import annotations
 
+import random as _random
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, final
 
+from rules.outside import NOTHING_OUTSIDE, Outside
 from rules.payload import decode
 from rules.values import Value
 
-__all__ = ["Context", "Environment", "Message"]
+__all__ = ["Context", "Environment", "Message", "MqttProperties"]
 
 _NO_MEMBERS: Final[dict[str, Value]] = {}
+
+# What nested SELECTs may visit in one evaluation, all together. A payload of 128 KB has at most
+# 64 K items; a query within a query over the same items would visit four thousand million.
+MAX_ITEMS_VISITED: Final = 200_000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MqttProperties:
+    """The MQTT 5 properties of a PUBLISH that rules can see. None: absent.
+
+    Attributes:
+        payload_format_indicator: 0 for unspecified bytes, 1 for UTF-8 text.
+        content_type: The content type.
+        response_topic: The response topic.
+        correlation_data: The correlation data, raw.
+        user_properties: Names and values in order; a name may occur more than once.
+    """
+
+    payload_format_indicator: int | None = None
+    content_type: str | None = None
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
 
 
 @final
 class Message:
     """One published message, as rules see it; its payload is read once however many rules match.
+
+    Args:
+        properties: Its MQTT 5 properties, or what reads them when a rule first asks.
 
     Attributes:
         topic: The topic name; for Basic Ingest without `$aws/rules/<name>/`.
@@ -26,12 +57,23 @@ class Message:
         client_id: The publisher's MQTT client identifier, or None if it did not use MQTT.
         principal: The publisher's authenticated identity, or None.
         source_ip: The publisher's address, or None.
+        trace_id: The UUID of the message; None until a rule asks for it.
         document: The payload as a value once `read` was called: Undefined if it is not JSON.
         members: The document's members once `read` was called (none if it is no object); None
             until then.
     """
 
-    __slots__ = ("client_id", "document", "members", "payload", "principal", "source_ip", "topic")
+    __slots__ = (
+        "_properties",
+        "client_id",
+        "document",
+        "members",
+        "payload",
+        "principal",
+        "source_ip",
+        "topic",
+        "trace_id",
+    )
 
     def __init__(
         self,
@@ -40,14 +82,27 @@ class Message:
         client_id: str | None = None,
         principal: str | None = None,
         source_ip: str | None = None,
+        *,
+        trace_id: str | None = None,
+        properties: MqttProperties | Callable[[], MqttProperties] | None = None,
     ) -> None:
         self.topic = topic
         self.payload = payload
         self.client_id = client_id
         self.principal = principal
         self.source_ip = source_ip
+        self.trace_id = trace_id
+        self._properties = properties
         self.document: Value = None
         self.members: dict[str, Value] | None = None
+
+    @property
+    def properties(self) -> MqttProperties | None:
+        """Its MQTT 5 properties, or None."""
+        found = self._properties
+        if callable(found):
+            found = self._properties = found()
+        return found
 
     def read(self) -> dict[str, Value]:
         """Read the payload as JSON, the first time, and return `members`."""
@@ -58,6 +113,10 @@ class Message:
         return members
 
 
+def _new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
 @final
 class Environment:
     """What an evaluation may ask of the outside; one per engine.
@@ -65,26 +124,49 @@ class Environment:
     Attributes:
         now_ms: The clock: milliseconds since 1970-01-01 UTC.
         account: The account number that appears in ARNs.
+        outside: Who answers the functions that reach out; by default each of them fails.
+        random: Gives a number from 0.0 to below 1.0, for `rand()`.
+        new_uuid: Gives a new UUID, for `newuuid()` and `traceid()`.
     """
 
-    __slots__ = ("account", "now_ms")
+    __slots__ = ("account", "new_uuid", "now_ms", "outside", "random")
 
-    def __init__(self, now_ms: Callable[[], int], account: str = "000000000000") -> None:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        account: str = "000000000000",
+        *,
+        outside: Outside = NOTHING_OUTSIDE,
+        random: Callable[[], float] = _random.random,
+        new_uuid: Callable[[], str] = _new_uuid,
+    ) -> None:
         self.now_ms = now_ms
         self.account = account
+        self.outside = outside
+        self.random = random
+        self.new_uuid = new_uuid
 
 
 @final
 class Context:
-    """What one evaluation hands down to its expressions, beside the members that names mean.
+    """One evaluation: what it hands down to its expressions, beside the members that names mean.
+
+    A statement and the templates of its rule that are evaluated in the same context see the same
+    variables.
 
     Attributes:
         message: The message.
         environment: The outside.
+        variables: The values of SET, in order, as far as they are computed.
+        items_left: How many items nested SELECTs may still visit.
+        dynamodb_calls: How often `get_dynamodb` was called; once is allowed.
     """
 
-    __slots__ = ("environment", "message")
+    __slots__ = ("dynamodb_calls", "environment", "items_left", "message", "variables")
 
     def __init__(self, message: Message, environment: Environment) -> None:
         self.message = message
         self.environment = environment
+        self.variables: list[Value] = []
+        self.items_left = MAX_ITEMS_VISITED
+        self.dynamodb_calls = 0

@@ -15,6 +15,7 @@ from typing import Final
 from rules.conversions import to_boolean, to_number, to_text
 from rules.values import (
     CONTEXT,
+    MAX_TEXT_CHARACTERS,
     UNDEFINED,
     Dialect,
     Number,
@@ -30,12 +31,12 @@ __all__ = ["BINARY", "UNARY", "equal", "logical_not", "negate"]
 def _add(a: Value, b: Value, dialect: Dialect) -> Value:
     if type(a) is int and type(b) is int:
         return bounded(a + b)
-    if isinstance(a, str) or isinstance(b, str):
+    if type(a) is str or type(b) is str:
         left = to_text(a, dialect)
         right = to_text(b, dialect)
-        if isinstance(left, str) and isinstance(right, str):
-            return left + right
-        return UNDEFINED
+        if not isinstance(left, str) or not isinstance(right, str):
+            return UNDEFINED
+        return left + right if len(left) + len(right) <= MAX_TEXT_CHARACTERS else UNDEFINED
     x = to_number(a)
     y = to_number(b)
     if x is None or y is None:
@@ -60,7 +61,10 @@ def _multiply(a: Value, b: Value, dialect: Dialect) -> Value:
     y = to_number(b)
     if x is None or y is None:
         return UNDEFINED
-    return finite(CONTEXT.multiply(x, y))
+    product = CONTEXT.multiply(x, y)
+    if not product and x and y:
+        return UNDEFINED  # smaller than any number
+    return finite(product)
 
 
 def _divide(a: Value, b: Value, dialect: Dialect) -> Value:
@@ -69,10 +73,13 @@ def _divide(a: Value, b: Value, dialect: Dialect) -> Value:
     if x is None or y is None or not y:
         return UNDEFINED  # by zero: AWS does not say
     if isinstance(x, int) and isinstance(y, int):
-        quotient, rest = divmod(x, y)
+        whole, rest = divmod(x, y)
         if not rest:
-            return quotient
-    return finite(CONTEXT.divide(x, y))
+            return whole
+    quotient = CONTEXT.divide(x, y)
+    if not quotient and x:
+        return UNDEFINED  # smaller than any number
+    return finite(quotient)
 
 
 def _remainder(a: Value, b: Value, dialect: Dialect) -> Value:
@@ -182,6 +189,12 @@ def _or(a: Value, b: Value, dialect: Dialect) -> Value:
     return UNDEFINED if left is UNDEFINED or right is UNDEFINED else left or right
 
 
+def _in(a: Value, b: Value, dialect: Dialect) -> Value:
+    if a is UNDEFINED or not isinstance(b, list):
+        return UNDEFINED
+    return any(equal(a, item) for item in b)
+
+
 def logical_not(value: Value, dialect: Dialect) -> Value:
     """Return the opposite of a Boolean (or of "true" and "false")."""
     truth = to_boolean(value)
@@ -200,6 +213,7 @@ BINARY: Final[dict[str, Callable[[Value, Value, Dialect], Value]]] = {
     "<=": _less_or_equal,
     ">": _greater,
     ">=": _greater_or_equal,
+    "IN": _in,
     "AND": _and,
     "OR": _or,
 }

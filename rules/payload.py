@@ -23,13 +23,12 @@ from rules.values import (
     V2015,
     V2016,
     Dialect,
-    Undefined,
     Value,
     decimal_of_text,
     number_text,
 )
 
-__all__ = ["MAX_DEPTH", "decode", "encode", "encode_object", "floats_print_as_is"]
+__all__ = ["MAX_DEPTH", "decode", "encode"]
 
 # Deeper JSON counts as no JSON. orjson writes 254 levels, and SQL may wrap a value in some of its
 # own; what walks values recursively stays well within Python's 1,000 frames.
@@ -49,6 +48,15 @@ _INEXACT: Final = re.compile(
 )
 
 
+_SHORT_CHARACTERS: Final = 15
+
+_BRACKETS: Final = b"[]{}"
+_NO_BRACKETS: Final = bytes(c for c in range(256) if c not in _BRACKETS)
+
+# orjson writes so many levels and refuses more: that tells a value's depth faster than any walk.
+_WRITER_DEPTH: Final = 254
+
+
 def decode(payload: bytes) -> Value:
     """Read a payload as JSON.
 
@@ -64,10 +72,23 @@ def decode(payload: bytes) -> Value:
         value: Value = orjson.loads(payload)
     except orjson.JSONDecodeError:
         return UNDEFINED
-    # Each level costs a bracket on both sides, so most payloads are too short to be too deep; and
-    # counting brackets is cheap beside walking the value.
-    if len(payload) > 2 * MAX_DEPTH and payload.count(b"[") + payload.count(b"{") > MAX_DEPTH:
-        return value if _is_acceptable(value) else UNDEFINED
+    if _may_be_deep(payload):
+        try:
+            orjson.dumps(_wrapped(value, _WRITER_DEPTH - MAX_DEPTH))
+        except orjson.JSONEncodeError:
+            return UNDEFINED
+    return value
+
+
+def _may_be_deep(payload: bytes) -> bool:
+    """Whether there are brackets enough: each level costs one on both sides."""
+    enough = 2 * MAX_DEPTH
+    return len(payload) > enough and len(payload.translate(None, _NO_BRACKETS)) > enough
+
+
+def _wrapped(value: Value, levels: int) -> Value:
+    for _ in range(levels):
+        value = [value]
     return value
 
 
@@ -78,14 +99,21 @@ def _decode_exactly(payload: bytes) -> Value:
         )
     except (ValueError, RecursionError):  # no JSON, no UTF-8, out of range, or far too deep
         return UNDEFINED
-    return value if _is_acceptable(value) else UNDEFINED
+    if _may_be_deep(payload) or b"\\u" in payload:
+        return value if _is_acceptable(value) else UNDEFINED
+    return value
 
 
-def _int(text: str) -> int | Decimal:
+def _int(text: str) -> int | float | Decimal:
     return int(text) if len(text) <= MAX_DIGITS else _decimal(text)
 
 
-def _decimal(text: str) -> Decimal:
+def _decimal(text: str) -> float | Decimal:
+    # a float stands for a decimal of at most 15 digits where it is written without an exponent
+    if len(text) <= _SHORT_CHARACTERS:
+        short = float(text)
+        if 1e-4 <= short < 1e15 or -1e15 < short <= -1e-4:
+            return short
     number = decimal_of_text(text)
     if number is None:
         raise ValueError(text)
@@ -130,23 +158,22 @@ def _is_encodable(text: str) -> bool:
 
 def encode(value: Value, dialect: Dialect) -> bytes:
     """Write a value as compact JSON in UTF-8; Undefined members and items are left out."""
-    return orjson.dumps(_printable(value, dialect))
+    try:
+        text = orjson.dumps(value, _PRINT_DECIMAL[dialect.whole_numbers_are_int])
+    except orjson.JSONEncodeError:  # an Int beyond 64 bits, or Undefined
+        return orjson.dumps(_printable(value, dialect))
+    # What looks like a float that the language writes in another way may stand in a string, too.
+    if (b".0" in text and _WHOLE_FLOAT.search(text) is not None) or (
+        b"e-" in text and _SMALL_FLOAT.search(text) is not None
+    ):
+        return orjson.dumps(_printable(value, dialect))
+    return text
 
 
-def encode_object(members: dict[str, Value], dialect: Dialect, as_is: bool) -> bytes:
-    """Write an object as compact JSON in UTF-8.
-
-    Args:
-        members: The object; no member is Undefined.
-        dialect: How whole Decimals are written.
-        as_is: The caller knows that no float in it is whole or small (see `floats_print_as_is`).
-    """
-    if as_is:
-        try:
-            return orjson.dumps(members, _PRINT_DECIMAL[dialect.whole_numbers_are_int])
-        except orjson.JSONEncodeError:  # an Int beyond 64 bits
-            pass
-    return orjson.dumps(_printable(members, dialect))
+# orjson writes whole floats as `10.0`, and those below 1E-4 with an exponent.
+_WHOLE_FLOAT: Final = re.compile(rb"\.0(?:[,}\]]|\Z)")
+_SMALL_FLOAT: Final = re.compile(rb"[0-9]e-")
+_SMALL: Final = 1e-4
 
 
 def _decimal_printer(dialect: Dialect) -> Callable[[object], object]:
@@ -163,24 +190,23 @@ _PRINT_DECIMAL: Final = {
 }
 
 
-def floats_print_as_is(payload: bytes) -> bool:
-    """Whether orjson writes every float that `decode` gave for this payload as it should be.
-
-    It writes whole floats as `10.0` and those below 1E-4 with an exponent; both have `.0` in them.
-    """
-    return b".0" not in payload
-
-
 def _printable(value: Value, dialect: Dialect) -> object:
     """Return what orjson writes as the language wants the value written."""
-    if value is None or isinstance(value, (str, bool)):
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
         return value
+    if isinstance(value, float):
+        if value.is_integer():
+            return int(value) if dialect.whole_numbers_are_int else value + 0.0  # no minus zero
+        if value >= _SMALL or value <= -_SMALL:
+            return value
+        return orjson.Fragment(number_text(value, dialect))
     if isinstance(value, dict):
         return {k: _printable(v, dialect) for k, v in value.items() if v is not UNDEFINED}
     if isinstance(value, list):
         return [_printable(item, dialect) for item in value if item is not UNDEFINED]
-    if isinstance(value, Undefined):
-        return None
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return value
-    return orjson.Fragment(number_text(value, dialect))
+    if isinstance(value, int | Decimal):
+        return orjson.Fragment(number_text(value, dialect))
+    return None  # Undefined by itself

@@ -8,22 +8,28 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from rules.parser import PRECEDENCE
+from rules.expression_parser import PRECEDENCE
 from rules.syntax import (
+    ArrayLiteral,
     Attribute,
     Binary,
     Boolean,
     Call,
+    Case,
     Cast,
+    Exists,
     Member,
     Node,
     Null,
     Number,
+    ObjectLiteral,
     Query,
     SelectItem,
     Star,
+    Subquery,
     Text,
     Unary,
+    Variable,
 )
 
 __all__ = ["print_expression", "print_query"]
@@ -35,17 +41,43 @@ _PRIMARY: Final = 8
 
 def print_query(query: Query) -> str:
     """Write a statement as SQL."""
-    parts = ["SELECT"]
-    if query.is_value:
-        # parentheses, because VALUE before some expressions would be read as an attribute
-        parts.append(f"VALUE ({print_expression(query.items[0].expression)})")
-    else:
-        parts.append(", ".join(_item(item) for item in query.items))
+    parts = []
+    if query.assignments:
+        assignments = (f"@{a.name} = {print_expression(a.expression)}" for a in query.assignments)
+        parts.append(f"SET {', '.join(assignments)}")
+    parts.append(_select(query.items, query.is_value))
     if query.topic_filter is not None:
         parts.append(f"FROM {_quoted(query.topic_filter)}")
     if query.where is not None:
         parts.append(f"WHERE {print_expression(query.where)}")
     return " ".join(parts)
+
+
+def _select(items: tuple[SelectItem, ...], is_value: bool) -> str:
+    if is_value:
+        # parentheses, because VALUE before some expressions would be read as an attribute
+        return f"SELECT VALUE ({print_expression(items[0].expression)})"
+    return "SELECT " + ", ".join(_item(item) for item in items)
+
+
+def _subquery(query: Subquery) -> str:
+    # a string needs parentheses, for it would look like a topic filter
+    least = _PRIMARY + isinstance(query.source, Text)
+    parts = [_select(query.items, query.is_value), f"FROM {_operand(query.source, least)}"]
+    if query.alias is not None:
+        parts.append(f"AS {query.alias}")
+    if query.where is not None:
+        parts.append(f"WHERE {print_expression(query.where)}")
+    return f"({' '.join(parts)})"
+
+
+def _case(node: Case) -> str:
+    parts = [f"CASE ({print_expression(node.operand)})"]
+    for condition, result in node.branches:
+        parts.append(f"WHEN {print_expression(condition)} THEN {print_expression(result)}")
+    if node.otherwise is not None:
+        parts.append(f"ELSE {print_expression(node.otherwise)}")
+    return " ".join((*parts, "END"))
 
 
 def print_expression(node: Node) -> str:
@@ -66,6 +98,19 @@ def print_expression(node: Node) -> str:
             return "*"
         case Attribute(name=name):
             return name
+        case Variable(name=name):
+            return f"@{name}"
+        case ArrayLiteral(items=items):
+            return f"[{', '.join(print_expression(each) for each in items)}]"
+        case ObjectLiteral(members=members):
+            pairs = (f"{_quoted(key)}: {print_expression(each)}" for key, each in members)
+            return f"{{{', '.join(pairs)}}}"
+        case Case():
+            return _case(node)
+        case Subquery():
+            return _subquery(node)
+        case Exists(query=query):
+            return f"EXISTS {_subquery(query)}"
         case Member(target=target, name=name):
             # the dot behind a bare number would be its decimal point
             number = isinstance(target, Number)
@@ -100,7 +145,7 @@ def _binds(node: Node) -> int:
 
 def _item(item: SelectItem) -> str:
     text = print_expression(item.expression)
-    return text if item.alias is None else f"{text} AS {item.alias}"
+    return f"{text} AS {'.'.join(item.alias)}" if item.alias else text
 
 
 def _quoted(text: str) -> str:

@@ -1,28 +1,43 @@
 """Statements: SQL compiled, and evaluated against messages.
 
-Owns what SELECT, FROM and WHERE do together and how the result becomes bytes.
+Owns what SET, SELECT and WHERE do together and how the result becomes bytes.
 
-Source: AWS IoT Core Developer Guide, "SELECT clause", "WHERE clause"; for what AWS does not say,
+Source: AWS IoT Core Developer Guide, "AWS IoT SQL reference"; for what AWS does not say,
 docs/reference/sql.md.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, final
 
+from rules.bounds import check_query
 from rules.compiler import Compiler
-from rules.errors import SqlError
+from rules.errors import EvaluationFailed, SqlError
 from rules.expression import Expression
 from rules.message import Context, Environment, Message
 from rules.parser import parse
-from rules.payload import encode, encode_object, floats_print_as_is
-from rules.syntax import Attribute, Call, Cast, Member, Node, Query, SelectItem, Star
+from rules.payload import encode
+from rules.selection import Selection, compile_selection, put
+from rules.syntax import Query
 from rules.topic_filter import filter_warning
-from rules.values import DEFAULT_VERSION, DIALECTS, UNDEFINED, V2015, Dialect, Value
+from rules.values import (
+    DEFAULT_VERSION,
+    DIALECTS,
+    MAX_TEXT_CHARACTERS,
+    UNDEFINED,
+    V2015,
+    Dialect,
+    Value,
+)
+from rules.weight import weigh
 
-__all__ = ["Statement", "compile", "dialect_of"]
+__all__ = ["Apart", "Statement", "compile", "dialect_of"]
 
 _NO_PAYLOAD: Final = b""
+
+# Of an outgoing payload: eight times AWS's largest message.
+MAX_RESULT_CHARACTERS: Final = MAX_TEXT_CHARACTERS
 
 
 def dialect_of(version: str) -> Dialect:
@@ -34,7 +49,14 @@ def dialect_of(version: str) -> Dialect:
     dialect = DIALECTS.get(version)
     if dialect is None:
         known = ", ".join(DIALECTS)
-        raise SqlError(f"unknown SQL version {version!r}", 1, 1, expected=known, found=version)
+        raise SqlError(
+            f"unknown SQL version {version!r}",
+            1,
+            1,
+            expected=known,
+            found=version,
+            hint=f"versions are {known}",
+        )
     return dialect
 
 
@@ -46,103 +68,85 @@ def compile(sql: str, version: str = DEFAULT_VERSION) -> Statement:  # noqa: A00
         version: One of "2015-10-08", "2016-03-23" and "beta".
 
     Raises:
-        SqlError: The text is not a statement of that version, or uses what is not supported yet.
+        SqlError: The text is not a statement of that version.
     """
     dialect = dialect_of(version)
     query = parse(sql)
+    copies = check_query(query)
     compiler = Compiler(dialect)
+    assigned = _compile_assignments(query, compiler)
     where = None if query.where is None else compiler.compile(query.where).run
-    projection = _projection(query, compiler)
-    warnings = compiler.warnings
+    selection = compile_selection(query.items, query.is_value, compiler)
     if query.topic_filter is not None:
         warning = filter_warning(query.topic_filter)
         if warning:
-            warnings.append(warning)
-    return Statement(sql, dialect, query, where, projection, tuple(warnings))
+            compiler.warnings.append(warning)
+    return Statement(sql, query, compiler, assigned, where, selection, copies)
 
 
-@final
-class _Projection:
-    """What SELECT makes of a message.
+def _compile_assignments(query: Query, compiler: Compiler) -> tuple[Expression, ...]:
+    """Compile SET; each variable is known from the next one on."""
+    names: list[str] = []
+    runs: list[Expression] = []
+    for assignment in query.assignments:
+        if assignment.name in names:
+            raise SqlError(
+                f"'@{assignment.name}' has a value already",
+                assignment.position.line,
+                assignment.position.column,
+                found=f"@{assignment.name}",
+                hint="a variable gets its value once; use another name",
+            )
+        runs.append(compiler.compile(assignment.expression).run)
+        names.append(assignment.name)
+        compiler.variables = names
+    return tuple(runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What the clauses of a statement gave for one message.
 
     Attributes:
-        forwards: `SELECT *` alone: the payload's bytes go on as they are.
-        value: The expression of `SELECT VALUE`; None for a list of items.
-        items: Key and expression of each item; a None key merges the payload's members in.
+        where: The value of WHERE; true without WHERE.
+        items: The path of each item's key and its value; none if WHERE is not true.
+        output: The outgoing payload; None if WHERE is not true.
     """
 
-    __slots__ = ("forwards", "items", "value")
-
-    def __init__(
-        self,
-        forwards: bool,
-        value: Expression | None,
-        items: tuple[tuple[str | None, Expression], ...],
-    ) -> None:
-        self.forwards = forwards
-        self.value = value
-        self.items = items
-
-
-def _projection(query: Query, compiler: Compiler) -> _Projection:
-    first = query.items[0]
-    if query.is_value:
-        return _Projection(False, compiler.compile(first.expression).run, ())
-    if len(query.items) == 1 and isinstance(first.expression, Star) and first.alias is None:
-        return _Projection(True, None, ())
-    return _Projection(False, None, tuple(_item(item, compiler) for item in query.items))
-
-
-def _item(item: SelectItem, compiler: Compiler) -> tuple[str | None, Expression]:
-    if isinstance(item.expression, Star):
-        return item.alias, _document
-    run = compiler.compile(item.expression).run
-    return (item.alias or _implied_key(item.expression)), run
-
-
-def _document(members: dict[str, Value], context: Context) -> Value:
-    return context.message.document
-
-
-def _implied_key(node: Node) -> str:
-    """Return the key of an item without AS: the last name of a path, or the function's name."""
-    match node:
-        case Attribute(name=name) | Member(name=name) | Call(name=name):
-            return name
-        case Cast():
-            return "cast"
-        case _:
-            position = node.position
-            raise SqlError(
-                "expected AS and a name: this expression has no name of its own",
-                position.line,
-                position.column,
-                expected="AS and a name",
-                hint="for example: celsius * 1.8 + 32 AS fahrenheit",
-            )
+    where: Value
+    items: tuple[tuple[tuple[str, ...], Value], ...]
+    output: bytes | None
 
 
 @final
 class Statement:
-    """A compiled statement. Evaluating it has no side effects and raises nothing.
+    """A compiled statement. Evaluating it has no side effects of its own.
 
     Attributes:
         sql: The text.
         version: The version of the language.
         topic_filter: What FROM names; None without FROM (a rule for Basic Ingest only).
+        variables: The names that SET gives, without `@`, in order; templates may use them.
+        reaches_out: Whether it has functions that ask `Environment.outside`: evaluating it may
+            take as long as they do.
         warnings: What is allowed but can hardly be meant, a sentence each.
         query: The syntax tree.
+        dialect: The version of the language, as the rest of the package has it.
     """
 
     __slots__ = (
-        "_dialect",
+        "_assigned",
         "_forwards",
-        "_items",
-        "_value",
+        "_light_bytes",
+        "_plain",
+        "_selection",
         "_where",
+        "dialect",
         "query",
+        "reaches_out",
         "sql",
         "topic_filter",
+        "variables",
         "version",
         "warnings",
     )
@@ -150,22 +154,30 @@ class Statement:
     def __init__(
         self,
         sql: str,
-        dialect: Dialect,
         query: Query,
+        compiler: Compiler,
+        assigned: tuple[Expression, ...],
         where: Expression | None,
-        projection: _Projection,
-        warnings: tuple[str, ...],
+        selection: Selection,
+        copies: int,
     ) -> None:
         self.sql = sql
-        self.version = dialect.version
+        self.dialect = compiler.dialect
+        self.version = compiler.dialect.version
         self.topic_filter = query.topic_filter
-        self.warnings = warnings
+        self.variables = tuple(assignment.name for assignment in query.assignments)
+        self.reaches_out = compiler.reaches_out
+        self.warnings = tuple(compiler.warnings)
         self.query = query
-        self._dialect = dialect
+        # Below this size of payload the result cannot be too large, and is not weighed.
+        self._light_bytes = MAX_RESULT_CHARACTERS // copies
+        if compiler.reaches_out:
+            self._light_bytes = -1  # what came in is not the payload alone
+        self._assigned = assigned
         self._where = where
-        self._forwards = projection.forwards
-        self._value = projection.value
-        self._items = projection.items
+        self._selection = selection
+        self._forwards = selection.is_whole
+        self._plain = selection.plain
 
     def evaluate(self, message: Message, environment: Environment) -> bytes | None:
         """Evaluate the statement for one message.
@@ -175,40 +187,82 @@ class Statement:
         Returns:
             The outgoing payload: compact JSON in UTF-8, or for `SELECT *` the very bytes that came;
             None if WHERE is not true.
+
+        Raises:
+            EvaluationFailed: A function that reaches out could not be answered, or the result is
+                too large.
         """
+        return self.evaluate_in(Context(message, environment))
+
+    def evaluate_in(self, context: Context) -> bytes | None:
+        """Evaluate the statement in a context, which templates of the same rule may use after it.
+
+        A context is good for one evaluation. Otherwise as `evaluate`.
+        """
+        message = context.message
         where = self._where
-        if where is None and self._forwards:
+        if self._forwards and where is None and not self._assigned:
             return message.payload
         members = message.members
         if members is None:
             members = message.read()
-        context = Context(message, environment)
+        if self._assigned:
+            variables = context.variables
+            for run in self._assigned:
+                variables.append(run(members, context))
         if where is not None and where(members, context) is not True:
             return None
+        plain = self._plain
+        if plain is None:
+            if self._forwards:
+                return message.payload
+            return self._write(self._selection.make(members, message.document, context), message)
+        # most statements are this: a list of named expressions, in one frame
+        result: dict[str, Value] = {}
+        for key, expression in plain:
+            value = expression(members, context)
+            if value is not UNDEFINED:
+                result[key] = value
+        if len(message.payload) > self._light_bytes:
+            _check_weight(result)
+        return encode(result, self.dialect)
+
+    def evaluate_apart(self, context: Context) -> Apart:
+        """Evaluate the statement as `evaluate_in` does, and keep what its clauses gave."""
+        message = context.message
+        members = message.read()
+        for run in self._assigned:
+            context.variables.append(run(members, context))
+        where = True if self._where is None else self._where(members, context)
+        if where is not True:
+            return Apart(where, (), None)
+        selection = self._selection
+        if selection.value is not None:
+            value = selection.value(members, context)
+            return Apart(where, (((), value),), self._write(value, message))
+        document = message.document
+        items = tuple(
+            (item.path, document if item.run is None else item.run(members, context))
+            for item in selection.items
+        )
         if self._forwards:
-            return message.payload
-        if self._value is not None:
-            return self._encode_value(self._value(members, context))
-        return self._encode_items(message, members, context)
+            return Apart(where, items, message.payload)
+        result: dict[str, Value] = {}
+        for path, value in items:
+            put(result, path, value)
+        return Apart(where, items, self._write(result, message))
 
-    def _encode_value(self, value: Value) -> bytes:
-        if value is UNDEFINED or (isinstance(value, list) and self._dialect is V2015):
+    def _write(self, value: Value, message: Message) -> bytes:
+        if len(message.payload) > self._light_bytes:
+            _check_weight(value)
+        if value is UNDEFINED or (isinstance(value, list) and self.dialect is V2015):
             return _NO_PAYLOAD  # an Array at the top is not part of 2015-10-08
-        return encode(value, self._dialect)
+        return encode(value, self.dialect)
 
-    def _encode_items(self, message: Message, members: dict[str, Value], context: Context) -> bytes:
-        outgoing: dict[str, Value] = {}
-        may_hold_floats = False
-        for key, run in self._items:
-            value = run(members, context)
-            if value is UNDEFINED:
-                continue
-            kind = type(value)
-            if kind is float or kind is dict or kind is list:
-                may_hold_floats = True
-            if key is not None:
-                outgoing[key] = value
-            elif isinstance(value, dict):
-                outgoing.update(value)  # later items win over members of the same name
-        as_is = not may_hold_floats or floats_print_as_is(message.payload)
-        return encode_object(outgoing, self._dialect, as_is)
+
+def _check_weight(value: Value) -> None:
+    if weigh(value, MAX_RESULT_CHARACTERS) > MAX_RESULT_CHARACTERS:
+        raise EvaluationFailed(
+            f"the result would have more than {MAX_RESULT_CHARACTERS} characters",
+            hint="select less, or split the rule",
+        )

@@ -12,22 +12,30 @@ from decimal import Decimal
 from typing import TypeAlias
 
 __all__ = [
+    "ArrayLiteral",
+    "Assignment",
     "Attribute",
     "Binary",
     "Boolean",
     "Call",
+    "Case",
     "Cast",
+    "Exists",
     "Member",
     "Node",
     "Null",
     "Number",
+    "ObjectLiteral",
     "Position",
     "Query",
     "SelectItem",
     "Star",
+    "Subquery",
     "Text",
     "Unary",
+    "Variable",
     "children",
+    "variables_in",
 ]
 
 
@@ -132,17 +140,105 @@ class Binary:
     position: Position = field(compare=False)
 
 
-Node: TypeAlias = (
-    Number | Text | Boolean | Null | Star | Attribute | Member | Call | Cast | Unary | Binary
-)
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """`@name`: a value that SET gave a name; the name is without its `@`."""
+
+    name: str
+    position: Position = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLiteral:
+    """`[a, b]`."""
+
+    items: tuple[Node, ...]
+    position: Position = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLiteral:
+    """`{'key': a}`; keys in the order of the text, and more than once if they stand there twice."""
+
+    members: tuple[tuple[str, Node], ...]
+    position: Position = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`CASE operand WHEN a THEN b ELSE c END`; no ELSE is None."""
+
+    operand: Node
+    branches: tuple[tuple[Node, Node], ...]
+    otherwise: Node | None
+    position: Position = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SelectItem:
-    """One item of SELECT: an expression or `*`, and the name after AS."""
+    """One item of SELECT: an expression or `*`, and the path after AS; empty without AS."""
 
     expression: Node
+    alias: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subquery:
+    """`(SELECT … FROM source AS alias WHERE …)` over an array or an object.
+
+    Attributes:
+        items: What SELECT lists; exactly one, without alias, where `is_value`.
+        is_value: Whether it is `SELECT VALUE`.
+        source: What FROM names.
+        alias: The item's name; None without AS.
+        where: The condition; None without WHERE.
+        position: Where SELECT stands.
+    """
+
+    items: tuple[SelectItem, ...]
+    is_value: bool
+    source: Node
     alias: str | None
+    where: Node | None
+    position: Position = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """`EXISTS (SELECT …)`."""
+
+    query: Subquery
+    position: Position = field(compare=False)
+
+
+Node: TypeAlias = (
+    Number
+    | Text
+    | Boolean
+    | Null
+    | Star
+    | Attribute
+    | Variable
+    | Member
+    | Call
+    | Cast
+    | Unary
+    | Binary
+    | ArrayLiteral
+    | ObjectLiteral
+    | Case
+    | Subquery
+    | Exists
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One `@name = expression` of SET; its position is the variable's."""
+
+    name: str
+    expression: Node
+    position: Position = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +250,14 @@ class Query:
         is_value: Whether it is `SELECT VALUE`.
         topic_filter: What FROM names; None without FROM.
         where: The condition; None without WHERE.
+        assignments: What SET assigns, in order.
     """
 
     items: tuple[SelectItem, ...]
     is_value: bool
     topic_filter: str | None
     where: Node | None
+    assignments: tuple[Assignment, ...] = ()
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -174,5 +272,32 @@ def children(node: Node) -> Iterator[Node]:
         case Binary(left=left, right=right):
             yield left
             yield right
+        case ArrayLiteral(items=nodes):
+            yield from nodes
+        case ObjectLiteral(members=members):
+            for _, below in members:
+                yield below
+        case Case(operand=operand, branches=branches, otherwise=otherwise):
+            yield operand
+            for condition, result in branches:
+                yield condition
+                yield result
+            if otherwise is not None:
+                yield otherwise
+        case Subquery(items=items, source=source, where=where):
+            yield from (item.expression for item in items)
+            yield source
+            if where is not None:
+                yield where
+        case Exists(query=query):
+            yield query
         case _:
             return
+
+
+def variables_in(node: Node) -> Iterator[str]:
+    """Give the names of the variables in a tree, each as often as it is there."""
+    if isinstance(node, Variable):
+        yield node.name
+    for child in children(node):
+        yield from variables_in(child)

@@ -9,8 +9,10 @@ the action is this gateway's choice.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, final
 
+from rules.bounds import check_expression
 from rules.compiler import Compiler
 from rules.conversions import to_text
 from rules.errors import SqlError, TemplateUndefined
@@ -39,7 +41,12 @@ class _Expression:
 
 
 def compile_template(
-    text: str, version: str = DEFAULT_VERSION, *, start_characters: int = 0
+    text: str,
+    version: str = DEFAULT_VERSION,
+    *,
+    start_characters: int = 0,
+    variables: Sequence[str] | None = (),
+    allow_reaching: bool = True,
 ) -> Template:
     """Compile a template.
 
@@ -48,11 +55,14 @@ def compile_template(
         version: The rule's SQL version.
         start_characters: How many characters at the beginning are not part of the template;
             positions in errors count them.
+        variables: The rule's `Statement.variables`; None where its statement cannot be read: then
+            any variable is accepted.
+        allow_reaching: Whether functions that reach out may be used; error actions may not.
 
     Raises:
         SqlError: An expression is malformed, or a `${` has no end.
     """
-    compiler = Compiler(dialect_of(version))
+    compiler = Compiler(dialect_of(version), variables, allow_reaching=allow_reaching)
     lines = Lines(text)
     parts: list[str | _Expression] = []
     at = start_characters
@@ -73,11 +83,12 @@ def compile_template(
                 found="the end of the text",
             )
         node = parse_expression(text, lines, opening + 2, closing)
+        check_expression(node)
         parts.append(_Expression(compiler.compile(node), text[opening + 2 : closing]))
         at = closing + 1
     if at < len(text):
         parts.append(text[at:])
-    return Template(text, compiler.dialect, _folded(parts, compiler.dialect), compiler.warnings)
+    return Template(text, compiler, _folded(parts, compiler.dialect))
 
 
 def _closing_brace(text: str, start: int) -> int | None:
@@ -115,21 +126,17 @@ class Template:
     Attributes:
         text: The template as written.
         constant: Its value, if that is the same for every message; otherwise None.
+        reaches_out: Whether it has functions that ask `Environment.outside`.
         warnings: What is allowed but can hardly be meant, a sentence each.
     """
 
-    __slots__ = ("_dialect", "_parts", "constant", "text", "warnings")
+    __slots__ = ("_dialect", "_parts", "constant", "reaches_out", "text", "warnings")
 
-    def __init__(
-        self,
-        text: str,
-        dialect: Dialect,
-        parts: tuple[str | _Expression, ...],
-        warnings: list[str],
-    ) -> None:
+    def __init__(self, text: str, compiler: Compiler, parts: tuple[str | _Expression, ...]) -> None:
         self.text = text
-        self.warnings = tuple(warnings)
-        self._dialect = dialect
+        self.reaches_out = compiler.reaches_out
+        self.warnings = tuple(compiler.warnings)
+        self._dialect = compiler.dialect
         self._parts = parts
         self.constant: str | None = None
         if not parts:
@@ -138,15 +145,24 @@ class Template:
             self.constant = parts[0]
 
     def render(self, message: Message, environment: Environment) -> str:
-        """Return the text for one message; names mean the original payload's members.
+        """Return the text for one message, of a rule without SET.
 
         Raises:
             TemplateUndefined: An expression is Undefined or Null, which have no text.
+            EvaluationFailed: A function that reaches out could not be answered.
+        """
+        return self.render_in(Context(message, environment))
+
+    def render_in(self, context: Context) -> str:
+        """Return the text in the context that the rule's statement was evaluated in.
+
+        Names mean the original payload's members, and variables what SET computed. Raises as
+        `render` does.
         """
         if self.constant is not None:
             return self.constant
-        members = message.read()
-        context = Context(message, environment)
+        members = context.message.read()
+        context.dynamodb_calls = 0  # a template is an evaluation of its own, with a call of its own
         texts: list[str] = []
         for part in self._parts:
             if isinstance(part, str):

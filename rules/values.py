@@ -31,6 +31,7 @@ __all__ = [
     "DIALECTS",
     "INT_LIMIT",
     "MAX_DIGITS",
+    "MAX_TEXT_CHARACTERS",
     "UNDEFINED",
     "V2015",
     "V2016",
@@ -61,12 +62,23 @@ Value: TypeAlias = (
 )
 
 MAX_DIGITS: Final = 34
+
+# What a function or operator makes is at most eight times AWS's largest payload; a longer text (or
+# an array of more items) is Undefined. Without a bound, thirty doublings fill the memory.
+MAX_TEXT_CHARACTERS: Final = 1024 * 1024
 INT_LIMIT: Final = 10**MAX_DIGITS
+MAX_EXPONENT: Final = 999
 
 # IEEE decimal128 arithmetic with the range AWS documents. No traps: what leaves the range becomes
 # an infinity or NaN, which `finite` turns into Undefined.
 CONTEXT: Final = Context(
-    prec=MAX_DIGITS, rounding=ROUND_HALF_EVEN, Emin=-999, Emax=999, capitals=1, clamp=0, traps=[]
+    prec=MAX_DIGITS,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-MAX_EXPONENT,
+    Emax=MAX_EXPONENT,
+    capitals=1,
+    clamp=0,
+    traps=[],
 )
 
 
@@ -100,8 +112,13 @@ def bounded(number: int) -> Number:
 
 
 def finite(number: Decimal) -> Decimal | Undefined:
-    """Return a result of `CONTEXT`, or Undefined where it left the range of numbers."""
-    return number if number.is_finite() else UNDEFINED
+    """Return a result of `CONTEXT`, or Undefined where it left the range of numbers.
+
+    What is too small to be told from zero has become zero; who multiplies and divides looks.
+    """
+    if number.is_finite() and (number.adjusted() >= -MAX_EXPONENT or not number):
+        return number
+    return UNDEFINED
 
 
 def decimal_of_float(number: float) -> Decimal:
@@ -119,7 +136,12 @@ def decimal_of_text(text: str) -> Decimal | None:
     None where the text is no number or the number is outside 1E-999 ... 9.99E999.
     """
     number = CONTEXT.create_decimal(text)
-    return number if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    if number:
+        return number if number.adjusted() >= -MAX_EXPONENT else None
+    # zero, or too small to be told from it
+    return number if not text.lower().partition("e")[0].strip("-0.") else None
 
 
 def is_huge(number: Decimal) -> bool:
@@ -137,6 +159,9 @@ def number_text(number: float | Number, dialect: Dialect) -> str:
     if type(number) is int:
         return str(number)
     exact = decimal_of_float(number) if isinstance(number, float) else Decimal(number)
+    text = str(exact)
+    if "." in text and text[-1] != "0" and "E" not in text:
+        return text  # most are this: a fraction without zeros at its end
     text = str(exact.normalize(CONTEXT))
     if "E+" in text:
         if is_huge(exact):

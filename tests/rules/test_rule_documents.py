@@ -118,6 +118,7 @@ def test_unsupported_actions_load_and_are_reported() -> None:
     assert isinstance(sqs, rules.SqsAction)
     assert [warning.path for warning in document.warnings] == [
         "$.actions[0].sns",
+        "$.actions[0].sns.roleArn",
         "$.actions[1].sqss",
         "$.actions[2].zzz",
     ]

@@ -16,21 +16,28 @@ from rules.parser import parse
 from rules.payload import decode
 from rules.printer import print_query
 from rules.syntax import (
+    ArrayLiteral,
+    Assignment,
     Attribute,
     Binary,
     Boolean,
     Call,
+    Case,
     Cast,
+    Exists,
     Member,
     Node,
     Null,
     Number,
+    ObjectLiteral,
     Position,
     Query,
     SelectItem,
     Star,
+    Subquery,
     Text,
     Unary,
+    Variable,
 )
 from rules.values import CONTEXT, DIALECTS, UNDEFINED, V2016, number_text
 
@@ -43,9 +50,13 @@ VALID = (
     'SELECT VALUE CAST(a AS String) FROM "t" WHERE isUndefined(b) = FALSE',
     "SELECT *, timestamp() AS ts, get(a, 'it''s') AS i, -x % 2 AS m FROM 't'",
     "SELECT upper(concat(topic(1), '-', clientid())) AS k WHERE (a - 1) * 2 <= round(b / 3)",
+    "SET @v = a, @w = {'k': [@v, b]} SELECT @w.k AS x.y, (SELECT VALUE d FROM c AS i WHERE i <> 1)"
+    " AS n FROM 't' WHERE @v IN [1, 'x'] AND EXISTS (SELECT * FROM a AS i WHERE i = 1)",
+    "SELECT CASE a WHEN b THEN 'x' WHEN 2 THEN {'y': [a, {}]} ELSE get(a, 0) END AS z FROM 't'",
 )
 PIECES = ("SELECT", "FROM", "WHERE", " AS ", "VALUE", "NOT", "(", ")", "'", '"', ",", ".", "*", "-",
-          "=", "<>", "1", "1e", "a", "@v", "[", "{", "CASE", "IN", "CAST(", "NULL", " ", "\n", "é",
+          "=", "<>", "1", "1e", "a", "@v", "[", "]", "{", "{'k':", "}", ":", "CASE", "WHEN", "THEN",
+          "ELSE", "END", "IN", "EXISTS", "(SELECT", "SET", "@v =", "CAST(", "NULL", " ", "\n", "é",
           "\0", "$")  # fmt: skip
 
 mutations = st.lists(
@@ -91,13 +102,19 @@ def test_mutated_sql_compiles_or_is_an_sql_error(
 
 
 def test_the_valid_statements_are_valid() -> None:
+    message = rules.Message("a/b", b'{"a": [1], "b": "2", "c": {"d": 0.5}}')
     for sql in VALID:
-        assert rules.compile(sql, "2016-03-23").warnings == ()
+        statement = rules.compile(sql, "2016-03-23")
+        assert statement.warnings == ()
+        statement.evaluate(message, ENVIRONMENT)
 
 
 # --- parse → print → parse -----------------------------------------------------------------------
 
 names = st.sampled_from(("a", "b2", "_c", "value", "case", "end", "in", "set", "exists"))
+variables = st.sampled_from(("v", "_1", "set"))
+keys = st.text(st.characters(exclude_categories=("Cs",)), max_size=4)
+aliases = st.sampled_from(((), ("x",), ("value",), ("end", "a", "in")))
 numbers = st.integers(0, 10**34 - 1) | st.decimals(
     min_value=0, max_value=Decimal("1E30"), allow_nan=False, allow_infinity=False, places=4
 ).map(CONTEXT.create_decimal)
@@ -107,6 +124,7 @@ leaves: st.SearchStrategy[Node] = st.one_of(
     st.booleans().map(lambda value: Boolean(value, HERE)),
     st.just(Null(HERE)),
     names.map(lambda name: Attribute(name, HERE)),
+    variables.map(lambda name: Variable(name, HERE)),
 )
 
 
@@ -122,21 +140,63 @@ def grow(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             st.lists(nodes | st.just(Star(HERE)), max_size=3),
         ),
         st.builds(lambda a: Cast(a, "String", HERE, HERE), nodes),
+        st.builds(lambda each: ArrayLiteral(tuple(each), HERE), st.lists(nodes, max_size=3)),
+        st.builds(
+            lambda each: ObjectLiteral(tuple(each), HERE),
+            st.lists(st.tuples(keys, nodes), max_size=3),
+        ),
+        st.builds(
+            lambda operand, branches, otherwise: Case(operand, tuple(branches), otherwise, HERE),
+            nodes,
+            st.lists(st.tuples(nodes, nodes), min_size=1, max_size=2),
+            st.none() | nodes,
+        ),
+        subqueries(nodes),
+        st.builds(lambda query: Exists(query, HERE), subqueries(nodes)),
+    )
+
+
+def subqueries(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Subquery]:
+    def build(
+        selection: tuple[bool, tuple[SelectItem, ...]],
+        source: Node,
+        alias: str | None,
+        where: Node | None,
+    ) -> Subquery:
+        is_value, items = selection
+        return Subquery(items, is_value, source, alias, where, HERE)
+
+    # FROM takes what needs no parentheses to stand before a dot, or parentheses
+    sources = st.one_of(
+        names.map(lambda name: Attribute(name, HERE)),
+        st.builds(lambda a, name: Member(a, name, HERE), nodes, names),
+        st.builds(lambda each: ArrayLiteral(tuple(each), HERE), st.lists(nodes, max_size=2)),
+        nodes,
+    )
+    return st.builds(build, selections(nodes), sources, st.none() | names, st.none() | nodes)
+
+
+def selections(
+    nodes: st.SearchStrategy[Node],
+) -> st.SearchStrategy[tuple[bool, tuple[SelectItem, ...]]]:
+    listed = st.builds(SelectItem, nodes | st.just(Star(HERE)), aliases)
+    return st.one_of(
+        st.lists(listed, min_size=1, max_size=3).map(lambda each: (False, tuple(each))),
+        nodes.map(lambda node: (True, (SelectItem(node),))),
     )
 
 
 nodes = st.recursive(leaves, grow, max_leaves=12)
-items = st.builds(
-    SelectItem, nodes | st.just(Star(HERE)), st.none() | st.sampled_from(("x", "value", "end"))
-)
-queries = st.one_of(
-    st.builds(
-        lambda each, topic_filter, where: Query(tuple(each), False, topic_filter, where),
-        st.lists(items, min_size=1, max_size=3),
-        st.none() | st.sampled_from(("a/b", "it's/#")),
-        st.none() | nodes,
+queries = st.builds(
+    lambda selection, topic_filter, where, assigned: Query(
+        selection[1], selection[0], topic_filter, where, tuple(assigned)
     ),
-    st.builds(lambda node, where: Query((SelectItem(node, None),), True, "t", where), nodes, nodes),
+    selections(nodes),
+    st.none() | st.sampled_from(("a/b", "it's/#")),
+    st.none() | nodes,
+    st.lists(
+        st.builds(lambda name, node: Assignment(name, node, HERE), variables, nodes), max_size=2
+    ),
 )
 
 

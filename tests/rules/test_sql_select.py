@@ -42,6 +42,23 @@ def run(
         ("SELECT VALUE nope FROM 't'", "{}", ""),
         ("SELECT nope AS k FROM 't'", '{"a": 1}', "{}"),
         ("SELECT b AS k FROM 't'", '{"b": null}', '{"k":null}'),
+        (
+            "SELECT get(*, 'my-key') AS k, get(*, 'from') AS f FROM 't'",
+            '{"my-key": 1, "from": 2}',
+            '{"k":1,"f":2}',
+        ),
+        ("SELECT get(*, 1) AS k FROM 't'", "[5, 6]", '{"k":6}'),
+        (
+            "SELECT length(*) AS n, upper(*) AS u FROM 't'",
+            '{ "a": "x" }',
+            '{"n":9,"u":"{\\"A\\":\\"X\\"}"}',
+        ),
+        (
+            "SELECT transform('enrichArray', *, b) AS x FROM 't'",
+            '{"a": 1, "b": [{}]}',
+            '{"x":[{"a":1,"b":[{}]}]}',
+        ),
+        ("SELECT isUndefined(*) AS u FROM 't'", "no json", '{"u":true}'),
         ("SELECT a FROM 't'", "[1, 2]", "{}"),
         ("SELECT a FROM 't'", "17", "{}"),
         ("SELECT a FROM 't'", b"\xff\x00", "{}"),

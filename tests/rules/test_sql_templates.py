@@ -27,6 +27,11 @@ MESSAGE = rules.Message(
         ("${1 + 1}${'a'}", "2a"),
         ("${'it''s'}", "it's"),
         ("$${topic(1)}", "$site"),
+        ("${{'k': {'l': a.b}}.k.l}/${[1, 2]}", "x/[1,2]"),
+        ("${CASE n WHEN 10 THEN 'ten' END}", "ten"),
+        ("${get((SELECT VALUE i FROM l AS i WHERE i > 1), 0)}", "2.5"),
+        ("${replace(topic(), '/', '-') + '-' + timestamp()}", "site-7-data-1700000000123"),
+        ("${parse_time('yyyy', timestamp(), 'UTC')}", "2023"),
     ],
 )
 def test_templates(environment: rules.Environment, text: str, rendered: str) -> None:
@@ -68,8 +73,9 @@ def test_no_value_fails_and_says_which(environment: rules.Environment, expressio
         ("ab\n${a +}", 2, 6, "expected an expression"),
         ("${a b}", 1, 5, "expected an operator or the end of the expression"),
         ("${a}${uper(b)}", 1, 7, "unknown function"),
-        ("${@v}", 1, 3, "not supported yet: variables"),
-        ("${{'a': 1}}", 1, 3, "not supported yet: object literals"),
+        ("${@v}", 1, 3, "unknown variable '@v'"),
+        ("${{'a': 1}}", 1, 3, "an object literal is not part of version 2015-10-08"),
+        ("${{'a': 1}", 1, 1, "no closing '}'"),
         ("${SELECT a}", 1, 3, "expected an expression, found 'SELECT'"),
     ],
 )

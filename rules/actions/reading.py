@@ -1,0 +1,147 @@
+"""One action of a rule document, read.
+
+Owns which actions are carried out, and what is a problem and what a warning: an action that is
+carried out must be right; of any other only its templates must be, and the rule loads.
+
+Source: AWS IoT API reference, `Action`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.actions.kinds import (
+    Action,
+    RepublishAction,
+    RepublishHeaders,
+    SqsAction,
+    UnsupportedAction,
+)
+from rules.actions.parameters import ParameterReader, TemplateTerms
+from rules.actions.table import ACTIONS
+from rules.errors import Problem
+from rules.fields import json_type, nearest
+from rules.template import Template
+
+__all__ = ["read_action"]
+
+_CARRIED_OUT: Final = frozenset(("republish", "sqs"))
+
+
+def read_action(
+    value: object,
+    path: str,
+    terms: TemplateTerms,
+    problems: list[Problem],
+    warnings: list[Problem],
+) -> Action | None:
+    """Read one action, an object with exactly one key.
+
+    Args:
+        value: The JSON value.
+        path: Its JSON path in the document.
+        terms: What its templates may use.
+        problems: Where problems go that make the rule unusable.
+        warnings: Where problems go that do not.
+
+    Returns:
+        The action; None if there are problems.
+    """
+    if not isinstance(value, dict) or len(value) != 1:
+        found = f"{len(value)} keys" if isinstance(value, dict) else json_type(value)
+        problems.append(
+            Problem(
+                path,
+                f"an action is an object with exactly one key, the action's name; found {found}",
+                "write each action as an object of its own",
+            )
+        )
+        return None
+    ((kind, parameters),) = value.items()
+    path = f"{path}.{kind}"
+    if not isinstance(parameters, dict):
+        problems.append(Problem(path, f"'{kind}' must be an object, is {json_type(parameters)}"))
+        return None
+    before = len(problems)
+    action: Action
+    if kind in _CARRIED_OUT:
+        reader = ParameterReader(terms, problems, problems, warnings)
+        read = reader.read(parameters, ACTIONS[kind], path)
+        if len(problems) > before:
+            return None
+        action = _sqs(read, terms) if kind == "sqs" else _republish(read, terms)
+        if "headers" in read:
+            warnings.append(
+                Problem(
+                    f"{path}.headers",
+                    "MQTT 5 headers are not supported yet; the message is published without them",
+                )
+            )
+    else:
+        action = _unsupported(kind, parameters, path, terms, problems, warnings)
+    return action if len(problems) == before else None
+
+
+def _unsupported(
+    kind: str,
+    parameters: dict[str, object],
+    path: str,
+    terms: TemplateTerms,
+    problems: list[Problem],
+    warnings: list[Problem],
+) -> UnsupportedAction:
+    shape = ACTIONS.get(kind)
+    if shape is None:
+        near = nearest(kind, ACTIONS)
+        problem = f"unknown action '{kind}'" + (f", did you mean '{near}'?" if near else "")
+    else:
+        problem = f"the action '{kind}' is not supported yet"
+    warnings.append(Problem(path, problem, "the rule's other actions run"))
+    if shape is not None:
+        reader = ParameterReader(terms, warnings, problems, warnings)
+        parameters = reader.read(parameters, shape, path)
+    return UnsupportedAction(kind, parameters, problem)
+
+
+# What was read without a problem has the types of its shape; `str` and `isinstance` say so again
+# for the type checker alone.
+
+
+def _sqs(read: dict[str, object], terms: TemplateTerms) -> SqsAction:
+    return SqsAction(
+        queue_url=_template(read["queueUrl"], terms),
+        role_arn=str(read["roleArn"]),
+        use_base64=read.get("useBase64") is True,
+    )
+
+
+def _republish(read: dict[str, object], terms: TemplateTerms) -> RepublishAction:
+    headers = read.get("headers")
+    return RepublishAction(
+        topic=_template(read["topic"], terms),
+        role_arn=str(read["roleArn"]),
+        qos=1 if read.get("qos") == 1 else 0,
+        headers=_headers(headers, terms) if isinstance(headers, dict) else None,
+    )
+
+
+def _headers(read: dict[str, object], terms: TemplateTerms) -> RepublishHeaders:
+    def optional(key: str) -> Template | None:
+        return _template(read[key], terms) if key in read else None
+
+    properties = read.get("userProperties")
+    pairs = properties if isinstance(properties, list) else []
+    return RepublishHeaders(
+        payload_format_indicator=optional("payloadFormatIndicator"),
+        content_type=optional("contentType"),
+        response_topic=optional("responseTopic"),
+        correlation_data=optional("correlationData"),
+        message_expiry=optional("messageExpiry"),
+        user_properties=tuple(
+            (_template(pair["key"], terms), _template(pair["value"], terms)) for pair in pairs
+        ),
+    )
+
+
+def _template(value: object, terms: TemplateTerms) -> Template:
+    return value if isinstance(value, Template) else terms.compile(str(value))
