@@ -118,6 +118,12 @@ def _judge_rules(settings: Settings, verdict: Verdict) -> None:
     for file, document in loaded.rules:
         for warning in document.warnings:
             verdict.warnings.append(sentence(f"{file}: {warning}"))
+        if document.statement.reaches_out:
+            verdict.warnings.append(
+                f"{file}: the rule {document.name} has functions that ask for shadows, functions, "
+                "tables, secrets, things or descriptors; nothing in this gateway answers them yet, "
+                "so it fails for every message."
+            )
         actions = [*document.actions, document.error_action]
         for action in actions:
             if not isinstance(action, SqsAction) or action.queue_url.constant is None:

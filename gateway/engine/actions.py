@@ -29,7 +29,7 @@ MAX_REPUBLISHES_PER_CAUSE = 1000
 # Names and topics come out of payloads: what of them goes into logs and status has a bound.
 SHOWN_CHARACTERS = 200
 
-Perform = Callable[[Message, rules.Message, bytes], None]
+Perform = Callable[[Message, rules.Context, bytes], None]
 
 
 class ActionFailed(GatewayError):  # noqa: N818 - named after what happened
@@ -85,7 +85,6 @@ def compile_action(
     action: rules.Action,
     *,
     rule_name: str,
-    environment: rules.Environment,
     queue: Callable[[str], SqsQueue | None],
     publish: Callable[[Message], None],
     budget: RepublishBudget,
@@ -95,32 +94,30 @@ def compile_action(
     Args:
         action: The action as the rule document has it.
         rule_name: What republished messages name as their publisher.
-        environment: What templates are evaluated in.
         queue: Finds a queue by name.
         publish: Routes a message inside the gateway.
         budget: What republishing spends from, shared by all rules.
     """
     if isinstance(action, rules.SqsAction):
-        return _sqs(action, environment, queue)
+        return _sqs(action, queue)
     if isinstance(action, rules.RepublishAction):
-        return _republish(action, rule_name, environment, publish, budget)
+        return _republish(action, rule_name, publish, budget)
     return _unsupported(action)
 
 
 def _sqs(
     action: rules.SqsAction,
-    environment: rules.Environment,
     find_queue: Callable[[str], SqsQueue | None],
 ) -> Perform:
     template = action.queue_url
     use_base64 = action.use_base64
     constant = None if template.constant is None else resolve_name(template.constant)
 
-    def perform(message: Message, subject: rules.Message, output: bytes) -> None:
+    def perform(message: Message, context: rules.Context, output: bytes) -> None:
         # A URL or ARN is resolved by its last part, whatever host, region and account it names.
         name = constant
         if name is None:
-            name = resolve_name(_render(template, subject, environment))
+            name = resolve_name(_render(template, context))
         queue = find_queue(name)
         if queue is None:
             raise _no_queue(name)
@@ -142,15 +139,14 @@ def _no_queue(name: str) -> ActionFailed:
 def _republish(
     action: rules.RepublishAction,
     rule_name: str,
-    environment: rules.Environment,
     publish: Callable[[Message], None],
     budget: RepublishBudget,
 ) -> Perform:
     publisher = Publisher(f"rule:{rule_name}")
 
-    def perform(message: Message, subject: rules.Message, output: bytes) -> None:
+    def perform(message: Message, context: rules.Context, output: bytes) -> None:
         budget.spend(message)
-        topic = _render(action.topic, subject, environment)
+        topic = _render(action.topic, context)
         try:
             publish(Message(topic, output, action.qos, False, publisher, message.depth + 1))
         except InvalidTopic as error:
@@ -161,16 +157,14 @@ def _republish(
 
 
 def _unsupported(action: rules.UnsupportedAction) -> Perform:
-    def perform(message: Message, subject: rules.Message, output: bytes) -> None:
+    def perform(message: Message, context: rules.Context, output: bytes) -> None:
         raise ActionFailed(action.problem, hint="The rule's other actions run.")
 
     return perform
 
 
-def _render(
-    template: rules.Template, subject: rules.Message, environment: rules.Environment
-) -> str:
+def _render(template: rules.Template, context: rules.Context) -> str:
     try:
-        return template.render(subject, environment)
-    except rules.TemplateUndefined as error:
+        return template.render_in(context)
+    except (rules.TemplateUndefined, rules.EvaluationFailed) as error:
         raise ActionFailed(str(error), hint=error.hint) from error

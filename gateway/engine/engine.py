@@ -22,6 +22,7 @@ from gateway.engine.actions import (
     compile_action,
 )
 from gateway.engine.loading import LoadedRules
+from gateway.engine.subjects import subject_of
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.metrics import Counter, Metrics
@@ -63,7 +64,7 @@ class _RuleInForce:
     __slots__ = (
         "_actions",
         "_environment",
-        "_evaluate",
+        "_evaluate_in",
         "_evaluated",
         "_failed_at_s",
         "_monotonic_s",
@@ -89,7 +90,7 @@ class _RuleInForce:
         self.last_failure = ""
         self._actions = actions
         self._environment = environment
-        self._evaluate = document.statement.evaluate
+        self._evaluate_in = document.statement.evaluate_in
         self._evaluated = evaluated
         self._monotonic_s = monotonic_s
         # When each action failed last. Per action, for beside one that always fails another may
@@ -102,19 +103,13 @@ class _RuleInForce:
         Raises:
             StoreError: Something durable was refused: so is the publish.
         """
-        subject = message.subject
-        if subject is None:
-            publisher = message.publisher
-            subject = message.subject = rules.Message(
-                message.topic,
-                message.payload,
-                publisher.client_id,
-                publisher.principal,
-                publisher.source_ip,
-            )
+        context = rules.Context(subject_of(message), self._environment)
         self._evaluated.value += 1
         try:
-            output = self._evaluate(subject, self._environment)
+            output = self._evaluate_in(context)
+        except rules.EvaluationFailed as error:
+            self._note_failure(-1, message, f"{error}; no action ran")
+            return
         except Exception as error:
             # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
             self._note_failure(-1, message, f"this is a fault of Weir's: {error!r:.200}", error)
@@ -124,7 +119,7 @@ class _RuleInForce:
         self.matched += 1
         for number, perform in enumerate(self._actions):
             try:
-                perform(message, subject, output)
+                perform(message, context, output)
             except ActionFailed as error:
                 reason = f"{error}; {error.hint}" if error.hint else str(error)
                 self._note_failure(number, message, reason)
@@ -223,7 +218,6 @@ class Engine:
             compile_action(
                 action,
                 rule_name=document.name,
-                environment=self._environment,
                 queue=self._queue,
                 publish=self._router.publish,
                 budget=self._budget,
@@ -237,6 +231,12 @@ class Engine:
             log.warning("rule %s: %s", document.name, warning)
         if document.error_action is not None:
             log.warning("rule %s: its errorAction is not carried out yet", document.name)
+        if document.statement.reaches_out:
+            log.warning(
+                "rule %s: nothing in this gateway answers the functions that it asks yet, so it "
+                "fails for every message",
+                document.name,
+            )
         topic_filter = document.statement.topic_filter
         if topic_filter is None:
             rule.last_failure = "it has no FROM, and Basic Ingest is not there yet: it never runs."

@@ -164,3 +164,12 @@ def test_run_tells_the_same_problems_and_exits_with_2(folder: Path) -> None:
         "  Correct them, and retry.",
     ]
     assert not (folder / "data").exists()
+
+
+def test_a_rule_that_asks_outside_is_a_warning(folder: Path) -> None:
+    add_rule(folder, "asks", rule("SELECT get_thing_shadow('t', 'arn').state AS s FROM 'a'"))
+    add_rule(folder, "asks_not", rule("SELECT decode(a, 'base64') AS s FROM 'a'"))
+    done = weir(folder, "check", "--config", "weir.toml")
+    assert done.returncode == 0
+    assert done.stdout.count("nothing in this gateway answers them yet") == 1
+    assert "the rule asks has functions that ask" in done.stdout
