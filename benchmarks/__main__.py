@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--json]`: every measurement of this release, in one run."""
+"""`python -m benchmarks [--quick] [--json] [--only GROUP]`: every measurement, in one run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
@@ -17,10 +18,14 @@ import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
 from benchmarks.processes import Mosquitto, cpu_ns
-from benchmarks.sessions import sessions
+from benchmarks.sessions import Figures, sessions
 from benchmarks.sink import Sink
+from benchmarks.statements import rows as rows_of_statements
+from benchmarks.statements import statements
 from tests.rig.gateway_process import GatewayProcess, resident_bytes
 
+GROUPS = ("routing", "durable", "sessions", "statements", "at_rest")
+Row = tuple[str, str, str, str, str]
 PAYLOAD_BYTES = 256
 TOPIC = "bench/routing"
 DURABLE_TOPIC = "bench/readings/t"
@@ -132,9 +137,9 @@ def count_messages(database: Path) -> int:
     return int(count)
 
 
-def generator_alone(seconds: float) -> dict[str, float]:
+def generator_alone(seconds: float) -> dict[str, object]:
     """What the generator can do against something that only counts: no broker in between."""
-    found = {}
+    found: dict[str, object] = {}
     for qos in (0, 1):
         ring = Ring(TOPIC, plain_payloads(PAYLOAD_BYTES), qos)
         with Sink(ring) as sink:
@@ -166,35 +171,72 @@ def at_rest(rounds: int, folder: Path) -> dict[str, object]:
     return {"ready_s": statistics.median(times[1:]), "idle_rss_mb": statistics.median(memory)}
 
 
+def measure(groups: Collection[str], rounds: int, seconds: float, folder: Path) -> Figures:
+    """Measure some groups, in the order of the table."""
+    figures: Figures = {}
+    if "routing" in groups:
+        figures["qos0"] = routing(0, rounds, seconds, folder)
+        figures["qos1"] = routing(1, rounds, seconds, folder)
+    if "durable" in groups:
+        figures["durable"] = durable(FILTER_SQL, rounds, seconds, folder)
+        figures["projection"] = durable(PROJECTION_SQL, rounds, seconds, folder)
+    if "sessions" in groups:
+        figures.update(sessions(rounds, folder, [rule(FILTER_SQL)]))
+    if "statements" in groups:
+        figures.update(statements(rounds, seconds / 6))
+    if "routing" in groups:
+        figures["generator"] = generator_alone(seconds)
+    if "at_rest" in groups:
+        figures["at_rest"] = at_rest(rounds + 1, folder)
+    return figures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter runs, rougher figures")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=GROUPS,
+        help="this group alone; may be given more than once",
+    )
     options = parser.parse_args()
     rounds, seconds = (1, 1.0) if options.quick else (5, 3.0)
     folder = Path(tempfile.mkdtemp(prefix="weir-bench-", dir=Path.cwd()))
     try:
-        figures = {
-            "qos0": routing(0, rounds, seconds, folder),
-            "qos1": routing(1, rounds, seconds, folder),
-            "durable": durable(FILTER_SQL, rounds, seconds, folder),
-            "projection": durable(PROJECTION_SQL, rounds, seconds, folder),
-            **sessions(rounds, folder, [rule(FILTER_SQL)]),
-            "generator": generator_alone(seconds),
-            "at_rest": at_rest(rounds + 1, folder),
-        }
+        figures = measure(options.only or GROUPS, rounds, seconds, folder)
     finally:
         shutil.rmtree(folder)
     print(json.dumps(figures, indent=2) if options.json else table(figures))
     return 0
 
 
-def table(figures: dict[str, dict[str, object]]) -> str:
+def table(figures: Figures) -> str:
     """Draw the figures as the Markdown table of docs/explanation/benchmarks.md."""
     rows = [
         ("what", "Weir", "beside it", "ratio", "floor"),
         ("---", "---:", "---:", "---:", "---:"),
     ]
+    if "qos0" in figures:
+        rows += rows_of_routing(figures)
+    if "durable" in figures:
+        rows += rows_of_durable(figures)
+    if "retained_store" in figures:
+        rows += rows_of_sessions(figures)
+    if "sql_filter" in figures:
+        rows += rows_of_statements(figures)
+    if "generator" in figures:
+        rows += rows_of_generator(figures)
+    if "at_rest" in figures:
+        f = figures["at_rest"]
+        rows.append(("resident memory, idle", f"{f['idle_rss_mb']:.1f} MB", "", "", "< 80 MB"))
+        rows.append(("start to `weir: ready`", f"{f['ready_s']:.2f} s", "", "", "< 1 s"))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def rows_of_routing(figures: Figures) -> list[Row]:
+    rows = []
     for qos, floor in ((0, "≤ 0.5"), (1, "≤ 0.7")):
         f = figures[f"qos{qos}"]
         rows.append(
@@ -215,6 +257,11 @@ def table(figures: dict[str, dict[str, object]]) -> str:
                 "",
             )
         )
+    return rows
+
+
+def rows_of_durable(figures: Figures) -> list[Row]:
+    rows = []
     for name, what, floor in (
         ("durable", "SELECT *", "≥ 0.15 and ≥ 15,000/s"),
         ("projection", "a projection", ""),
@@ -230,6 +277,11 @@ def table(figures: dict[str, dict[str, object]]) -> str:
             )
         )
         rows.append(("the same, CPU per message", f"{f['weir_cpu_us']:.1f} µs", "", "", ""))
+    return rows
+
+
+def rows_of_sessions(figures: Figures) -> list[Row]:
+    rows = []
     for name, what, floor in (
         ("retained_store", "retained 10,000 (store)", "≤ 3"),
         ("retained_store_small", "the same with window 20", ""),
@@ -248,6 +300,11 @@ def table(figures: dict[str, dict[str, object]]) -> str:
                 floor,
             )
         )
+    return rows
+
+
+def rows_of_generator(figures: Figures) -> list[Row]:
+    rows = []
     f = figures["generator"]
     for qos in (0, 1):
         measured = figures[f"qos{qos}"]["weir_per_s"]
@@ -261,10 +318,7 @@ def table(figures: dict[str, dict[str, object]]) -> str:
                 "≥ 3",
             )
         )
-    f = figures["at_rest"]
-    rows.append(("resident memory, idle", f"{f['idle_rss_mb']:.1f} MB", "", "", "< 80 MB"))
-    rows.append(("start to `weir: ready`", f"{f['ready_s']:.2f} s", "", "", "< 1 s"))
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return rows
 
 
 if __name__ == "__main__":
