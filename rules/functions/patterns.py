@@ -10,35 +10,39 @@ Source: AWS IoT Core Developer Guide, "Functions".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rules import regex
 from rules.conversions import to_text
 from rules.expression import Expression
-from rules.functions.table import CallSite, Function
+from rules.functions.table import Build, CallSite, Function
 from rules.message import Context
 from rules.values import UNDEFINED, V2015, Value
 
+if TYPE_CHECKING:
+    from rules.regex import Pattern
+
 __all__ = ["TABLE"]
 
-_PatternOf = Callable[[dict[str, Value], Context], regex.Pattern | None]
+_PatternOf = Callable[[dict[str, Value], Context], "Pattern | None"]
 
 
 def _pattern_of(call: CallSite) -> _PatternOf:
     """Return what gives the pattern of a call for a message; None where there is none."""
+    from rules import regex  # for statements with patterns only
+
     argument = call.arguments[1]
     dialect = call.dialect
     if not argument.is_constant:
         run = argument.run
 
-        def of_message(members: dict[str, Value], context: Context) -> regex.Pattern | None:
+        def of_message(members: dict[str, Value], context: Context) -> Pattern | None:
             text = to_text(run(members, context), dialect)
             return regex.compile_from_message(text) if isinstance(text, str) else None
 
         return of_message
 
     text = to_text(argument.value, dialect)
-    pattern: regex.Pattern | None = None
+    pattern: Pattern | None = None
     if isinstance(text, str):
         try:
             pattern = regex.compile(text)
@@ -56,32 +60,23 @@ def _pattern_of(call: CallSite) -> _PatternOf:
     return lambda members, context: pattern
 
 
-def _matches(call: CallSite) -> Expression:
-    subject, pattern_of, dialect = call.arguments[0].run, _pattern_of(call), call.dialect
+def _asking(ask: Callable[[Pattern, str], str | bool | None]) -> Build:
+    """Return the build of a function that asks a pattern something about a text."""
 
-    def run(members: dict[str, Value], context: Context) -> Value:
-        text = to_text(subject(members, context), dialect)
-        pattern = pattern_of(members, context)
-        if pattern is None or not isinstance(text, str):
-            return UNDEFINED
-        answer = pattern.matches(text)
-        return UNDEFINED if answer is None else answer
+    def build(call: CallSite) -> Expression:
+        subject, pattern_of, dialect = call.arguments[0].run, _pattern_of(call), call.dialect
 
-    return run
+        def run(members: dict[str, Value], context: Context) -> Value:
+            text = to_text(subject(members, context), dialect)
+            pattern = pattern_of(members, context)
+            if pattern is None or not isinstance(text, str):
+                return UNDEFINED
+            answer = ask(pattern, text)
+            return UNDEFINED if answer is None else answer
 
+        return run
 
-def _substring(call: CallSite) -> Expression:
-    subject, pattern_of, dialect = call.arguments[0].run, _pattern_of(call), call.dialect
-
-    def run(members: dict[str, Value], context: Context) -> Value:
-        text = to_text(subject(members, context), dialect)
-        pattern = pattern_of(members, context)
-        if pattern is None or not isinstance(text, str):
-            return UNDEFINED
-        answer = pattern.substring(text)
-        return UNDEFINED if answer is None else answer
-
-    return run
+    return build
 
 
 def _replace(call: CallSite) -> Expression:
@@ -101,7 +96,7 @@ def _replace(call: CallSite) -> Expression:
 
 
 TABLE: Final = (
-    Function("regexp_matches", V2015, (2,), _matches),
+    Function("regexp_matches", V2015, (2,), _asking(lambda pattern, text: pattern.matches(text))),
     Function("regexp_replace", V2015, (3,), _replace),
-    Function("regexp_substr", V2015, (2,), _substring),
+    Function("regexp_substr", V2015, (2,), _asking(lambda pattern, text: pattern.substring(text))),
 )

@@ -71,7 +71,8 @@ def test_it_imports_nothing_of_the_gateway_and_no_io() -> None:
 
 
 def test_importing_it_loads_no_library_that_few_statements_need() -> None:
-    libraries = ["google.protobuf", "regex", "re2", "zoneinfo", "asyncio", "socket"]
+    libraries = ["google.protobuf", "regex", "re2", "zoneinfo", "asyncio", "socket",
+                 "rules.regex", "rules.dates", "rules.protobuf"]  # fmt: skip
     code = f"import sys, rules; print([m for m in sys.modules if m in {libraries!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
