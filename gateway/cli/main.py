@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway import __version__
-from gateway.cli import check, env, mqtt_clients, not_yet, pub, run, status, tail
+from gateway.cli import check, env, mqtt_clients, not_yet, pub, rule, run, status, tail
 from gateway.cli.output import abandon_output, report
 from gateway.errors import GatewayError, SettingsError
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weir {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for command in (run, check, status, mqtt_clients, env, pub, tail):
+    for command in (run, check, status, mqtt_clients, env, pub, tail, rule):
         command.add_parser(commands)
     not_yet.add_parsers(commands)
     return parser
@@ -47,8 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What stands behind `weir`; None takes the process's own.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    missing = not_yet.answer_action(given)
+    if missing is not None:
+        return missing
     parser = build_parser()
-    options, unknown = parser.parse_known_args(arguments)
+    options, unknown = parser.parse_known_args(given)
     if unknown and options.command not in not_yet.COMMANDS:
         parser.error(f"{options.command} does not take {' '.join(unknown)}")
     try:
