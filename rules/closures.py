@@ -136,7 +136,8 @@ def apply_binary(symbol: str, left: Expression, right: Expression, dialect: Dial
     apply = BINARY[symbol]
 
     def run(members: dict[str, Value], context: Context) -> Value:
-        return apply(left(members, context), right(members, context), dialect)
+        result = apply(left(members, context), right(members, context), dialect)
+        return context.keep(result) if type(result) is str else result
 
     return run
 
@@ -194,7 +195,8 @@ def native_number(value: Value) -> int | float | None:
     if not isinstance(value, Decimal):
         return None
     digits = len(value.as_tuple().digits)
-    if digits > _EXACT_DIGITS or abs(value.adjusted()) > _EXACT_EXPONENT:
+    # A larger whole number, 1E23 for instance, is not what its float is, and Ints are exact.
+    if digits > _EXACT_DIGITS or not -_EXACT_EXPONENT < value.adjusted() < _EXACT_DIGITS:
         return None
     return float(value)
 

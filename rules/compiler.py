@@ -13,6 +13,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Final, final
 
+from rules.bounds import per_item
 from rules.closures import (
     apply_binary,
     apply_unary,
@@ -32,7 +33,7 @@ from rules.errors import SqlError
 from rules.expression import Code, Expression, constant
 from rules.functions import FUNCTIONS, CallSite
 from rules.message import Context, Environment, Message
-from rules.nested import ITEM, exists, nested_select
+from rules.nested import ITEM, Work, exists, nested_select
 from rules.selection import compile_selection
 from rules.syntax import (
     ArrayLiteral,
@@ -54,13 +55,17 @@ from rules.syntax import (
     Text,
     Unary,
     Variable,
-    variables_in,
 )
 from rules.values import UNDEFINED, V2016, Dialect, Value
+from rules.weight import weigh
 
 __all__ = ["Compiler"]
 
 _COMPARISONS: Final = frozenset(("=", "<>", "<", "<=", ">", ">="))
+# A call is evaluated here only if its arguments are no longer: thousands of calls that make much of
+# little must not all be made now.
+_FOLDED_CHARACTERS: Final = 128
+_SHOWN_VARIABLES: Final = 50
 _MIRRORED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -68,8 +73,8 @@ def _no_time() -> int:
     return 0
 
 
-# For folding: nothing that folds looks at it.
-_NOWHERE: Final = Context(Message("", b""), Environment(_no_time))
+_NO_MESSAGE: Final = Message("", b"")
+_NOWHERE: Final = Environment(_no_time)
 
 
 def _document(members: dict[str, Value], context: Context) -> Value:
@@ -93,7 +98,8 @@ class Compiler:
 
     Attributes:
         dialect: The version of the language.
-        variables: The names that are known so far; a statement adds to them as it compiles SET.
+        variables: The names that are known so far, with their places; a statement adds to them as
+            it compiles SET.
         warnings: What is allowed but can hardly be meant, a sentence each, in order of compiling.
         reaches_out: Whether a function that reaches out was compiled.
     """
@@ -106,7 +112,9 @@ class Compiler:
         allow_reaching: bool = True,
     ) -> None:
         self.dialect = dialect
-        self.variables: list[str] | None = None if variables is None else list(variables)
+        self.variables: dict[str, int] | None = None
+        if variables is not None:
+            self.variables = {name: index for index, name in enumerate(variables)}
         self.warnings: list[str] = []
         self.reaches_out = False
         self._allow_reaching = allow_reaching
@@ -174,19 +182,21 @@ class Compiler:
 
     def _fold(self, run: Expression, *operands: Code) -> Code:
         if all(operand.is_constant for operand in operands):
-            return constant(run({}, _NOWHERE))
+            # nothing that folds looks at more than how much it may make
+            return constant(run({}, Context(_NO_MESSAGE, _NOWHERE)))
         return Code(run)
 
     def _variable(self, node: Variable) -> Code:
         if self.variables is None:
             return constant(UNDEFINED)
         if node.name in self.variables:
-            return Code(variable(self.variables.index(node.name)))
-        near = difflib.get_close_matches(node.name, self.variables, n=1)
+            return Code(variable(self.variables[node.name]))
+        known = list(self.variables)[:_SHOWN_VARIABLES]
+        near = difflib.get_close_matches(node.name, known, n=1)
         if near:
             hint = f"did you mean @{near[0]}?"
-        elif self.variables:
-            hint = "known here: " + ", ".join(f"@{name}" for name in self.variables)
+        elif known:
+            hint = "known here: " + ", ".join(f"@{name}" for name in known)
         else:
             hint = f"give it a value before SELECT: SET @{node.name} = …"
         raise _refusal(
@@ -232,9 +242,11 @@ class Compiler:
         where = None if node.where is None else self.compile(node.where).run
         names = [name for name in (node.alias, ITEM if self._item_is_named else None) if name]
         self._whole, self._item_is_named = outside
-        named = [name for item in node.items for name in variables_in(item.expression)]
-        indexes = {self.variables.index(name) for name in named} if self.variables else set()
-        return nested_select(source, tuple(names), where, selection, tuple(indexes))
+        known = self.variables or {}
+        work = per_item(node)
+        indexes = tuple(known[name] for name in sorted(work.variables) if name in known)
+        keys = sum(len(key) + 4 for item in selection.items for key in item.path)
+        return nested_select(source, tuple(names), where, selection, Work(work, indexes, keys))
 
     def _cast(self, node: Cast) -> Code:
         known = CAST_TYPES.get(node.type_name.lower())
@@ -293,7 +305,13 @@ class Compiler:
         positions = tuple(argument.position for argument in node.arguments)
         call = CallSite(function.name, self.dialect, arguments, position, positions, self.warnings)
         run = function.build(call)
-        return self._fold(run, *arguments) if function.is_pure else Code(run)
+        folds = function.is_pure and all(argument.is_constant for argument in arguments)
+        if (
+            folds
+            and weigh([code.value for code in arguments], _FOLDED_CHARACTERS) <= _FOLDED_CHARACTERS
+        ):
+            return self._fold(run, *arguments)
+        return Code(run)
 
     def _argument(self, node: Node, may_be_raw: bool) -> Code:
         if not isinstance(node, Star):

@@ -218,6 +218,7 @@ def _actions(payload: Fields, terms: TemplateTerms, warnings: list[Problem]) -> 
     path = payload.path_of("actions")
     if len(values) > MAX_ACTIONS:
         payload.report("actions", f"{len(values)} actions; a rule has at most {MAX_ACTIONS}")
+        values = values[:MAX_ACTIONS]
     actions: list[Action] = []
     for index, value in enumerate(values):
         action = read_action(value, f"{path}[{index}]", terms, payload.problems, warnings)

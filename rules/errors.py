@@ -96,7 +96,8 @@ class TemplateUndefined(RulesError):  # noqa: N818 - named after the value it re
 
     def __init__(self, template: str, expression: str) -> None:
         super().__init__(
-            f"${{{expression}}} has no value for this message, in the template {template!r}",
+            f"${{{expression[:200]}}} has no value for this message, in the template "
+            f"{template[:200]!r}",
             hint="give the expression a value for every message the rule matches, "
             "or let WHERE leave out the messages it has none for",
         )

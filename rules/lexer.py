@@ -23,6 +23,9 @@ __all__ = ["MAX_SQL_CHARACTERS", "Lines", "Token", "TokenKind", "tokenize"]
 # A rule document has at most 256 KB at AWS, so no statement is longer.
 MAX_SQL_CHARACTERS: Final = 256 * 1024
 
+# Half a second of compiling; what people write has a hundred.
+MAX_TOKENS: Final = 50_000
+
 
 class TokenKind(Enum):
     """The kinds of token; the value says it to a person."""
@@ -130,6 +133,13 @@ def tokenize(text: str, lines: Lines, start: int = 0, end: int | None = None) ->
         match = _TOKEN.match(text, at, stop)
         if match is None or match.lastgroup is None:
             raise _unreadable(text[at], position)
+        if len(tokens) >= MAX_TOKENS:
+            raise SqlError(
+                f"a statement has at most {MAX_TOKENS} words, numbers, strings and symbols",
+                position.line,
+                position.column,
+                hint="split the rule",
+            )
         kind = _KINDS[match.lastgroup]
         content = match.group()
         at = match.end()

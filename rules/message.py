@@ -13,15 +13,30 @@ from typing import Final, final
 
 from rules.outside import NOTHING_OUTSIDE, Outside
 from rules.payload import decode
-from rules.values import Value
+from rules.values import MAX_TEXT_CHARACTERS, UNDEFINED, Value
 
-__all__ = ["Context", "Environment", "Message", "MqttProperties"]
+__all__ = [
+    "LONG_CHARACTERS",
+    "MAX_CHARACTERS",
+    "MAX_STEPS",
+    "Context",
+    "Environment",
+    "Message",
+    "MqttProperties",
+]
 
 _NO_MEMBERS: Final[dict[str, Value]] = {}
 
-# What nested SELECTs may visit in one evaluation, all together. A payload of 128 KB has at most
-# 64 K items; a query within a query over the same items would visit four thousand million.
-MAX_ITEMS_VISITED: Final = 200_000
+# What nested SELECTs may do in one evaluation, all together. A payload of 128 KB has at most 64 K
+# items; a query within a query over the same items would visit four thousand million.
+MAX_STEPS: Final = 200_000
+
+# What an evaluation may make of long texts and of the results of nested SELECTs: four of the
+# largest results.
+MAX_CHARACTERS: Final = 4 * MAX_TEXT_CHARACTERS
+
+# Shorter texts are not counted: a statement can make only so many of them.
+LONG_CHARACTERS: Final = 256
 
 
 @final
@@ -158,15 +173,32 @@ class Context:
         message: The message.
         environment: The outside.
         variables: The values of SET, in order, as far as they are computed.
-        items_left: How many items nested SELECTs may still visit.
+        steps_left: How many steps nested SELECTs may still take.
+        characters_left: How many characters may still be made, short texts apart.
         dynamodb_calls: How often `get_dynamodb` was called; once is allowed.
     """
 
-    __slots__ = ("dynamodb_calls", "environment", "items_left", "message", "variables")
+    __slots__ = (
+        "characters_left",
+        "dynamodb_calls",
+        "environment",
+        "message",
+        "steps_left",
+        "variables",
+    )
 
     def __init__(self, message: Message, environment: Environment) -> None:
         self.message = message
         self.environment = environment
         self.variables: list[Value] = []
-        self.items_left = MAX_ITEMS_VISITED
+        self.steps_left = MAX_STEPS
+        self.characters_left = MAX_CHARACTERS
         self.dynamodb_calls = 0
+
+    def keep(self, value: Value) -> Value:
+        """Count a text or array that an expression made; Undefined if that was one too many."""
+        if (isinstance(value, (str, list))) and len(value) > LONG_CHARACTERS:
+            self.characters_left -= len(value)
+            if self.characters_left < 0:
+                return UNDEFINED
+        return value

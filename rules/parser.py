@@ -14,7 +14,17 @@ from typing import Final, NoReturn, final
 from rules.errors import SqlError
 from rules.expression_parser import RESERVED, ExpressionParser, begins_operand
 from rules.lexer import Lines, Token, TokenKind, tokenize
-from rules.syntax import Assignment, Node, Query, SelectItem, Star, Subquery, children
+from rules.syntax import (
+    Assignment,
+    Binary,
+    Node,
+    Query,
+    SelectItem,
+    Star,
+    Subquery,
+    Unary,
+    children,
+)
 from rules.topic_filter import filter_problem
 
 __all__ = ["MAX_TREE_DEPTH", "parse", "parse_expression"]
@@ -116,9 +126,25 @@ class _Parser(ExpressionParser):
 
     def _selection(self) -> tuple[bool, tuple[SelectItem, ...]]:
         """Parse what stands behind SELECT: whether it is VALUE, and the items."""
+        token = self.token
         if self._value_keyword():
             return True, (SelectItem(self._expression()),)
-        return False, self._items()
+        items = self._items()
+        if token.word == "VALUE" and token.kind is TokenKind.NAME and not items[0].alias:
+            self._check_value_is_meant(items[0].expression, token)
+        return False, items
+
+    def _check_value_is_meant(self, node: Node, token: Token) -> None:
+        """Refuse `VALUE -a`, which would be a subtraction without a name."""
+        if isinstance(node, Binary | Unary):
+            raise SqlError(
+                "VALUE is an attribute here, and the expression that begins with it has no name",
+                token.position.line,
+                token.position.column,
+                expected="AS and a name, or parentheses behind VALUE",
+                found=token.text,
+                hint="write SELECT VALUE (-a), or SELECT value - a AS name",
+            )
 
     def _value_keyword(self) -> bool:
         """Take VALUE, if the word is the keyword here and not an attribute of that name."""

@@ -105,7 +105,7 @@ def _decode_exactly(payload: bytes) -> Value:
 
 
 def _int(text: str) -> int | float | Decimal:
-    return int(text) if len(text) <= MAX_DIGITS else _decimal(text)
+    return int(text) if len(text) - (text[0] == "-") <= MAX_DIGITS else _decimal(text)
 
 
 def _decimal(text: str) -> float | Decimal:

@@ -15,7 +15,7 @@ from rules.bounds import check_query
 from rules.compiler import Compiler
 from rules.errors import EvaluationFailed, SqlError
 from rules.expression import Expression
-from rules.message import Context, Environment, Message
+from rules.message import MAX_CHARACTERS, Context, Environment, Message
 from rules.parser import parse
 from rules.payload import encode
 from rules.selection import Selection, compile_selection, put
@@ -38,6 +38,7 @@ _NO_PAYLOAD: Final = b""
 
 # Of an outgoing payload: eight times AWS's largest message.
 MAX_RESULT_CHARACTERS: Final = MAX_TEXT_CHARACTERS
+_UNKNOWN: Final = MAX_RESULT_CHARACTERS
 
 
 def dialect_of(version: str) -> Dialect:
@@ -86,10 +87,10 @@ def compile(sql: str, version: str = DEFAULT_VERSION) -> Statement:  # noqa: A00
 
 def _compile_assignments(query: Query, compiler: Compiler) -> tuple[Expression, ...]:
     """Compile SET; each variable is known from the next one on."""
-    names: list[str] = []
+    known = compiler.variables = {}
     runs: list[Expression] = []
     for assignment in query.assignments:
-        if assignment.name in names:
+        if assignment.name in known:
             raise SqlError(
                 f"'@{assignment.name}' has a value already",
                 assignment.position.line,
@@ -98,8 +99,7 @@ def _compile_assignments(query: Query, compiler: Compiler) -> tuple[Expression, 
                 hint="a variable gets its value once; use another name",
             )
         runs.append(compiler.compile(assignment.expression).run)
-        names.append(assignment.name)
-        compiler.variables = names
+        known[assignment.name] = len(known)
     return tuple(runs)
 
 
@@ -136,8 +136,8 @@ class Statement:
 
     __slots__ = (
         "_assigned",
+        "_copies",
         "_forwards",
-        "_light_bytes",
         "_plain",
         "_selection",
         "_where",
@@ -169,10 +169,8 @@ class Statement:
         self.reaches_out = compiler.reaches_out
         self.warnings = tuple(compiler.warnings)
         self.query = query
-        # Below this size of payload the result cannot be too large, and is not weighed.
-        self._light_bytes = MAX_RESULT_CHARACTERS // copies
-        if compiler.reaches_out:
-            self._light_bytes = -1  # what came in is not the payload alone
+        # How many times over what came in, or was made of it, can stand in the result.
+        self._copies = _UNKNOWN if compiler.reaches_out else copies
         self._assigned = assigned
         self._where = where
         self._selection = selection
@@ -216,15 +214,14 @@ class Statement:
         if plain is None:
             if self._forwards:
                 return message.payload
-            return self._write(self._selection.make(members, message.document, context), message)
+            return self._write(self._selection.make(members, message.document, context), context)
         # most statements are this: a list of named expressions, in one frame
         result: dict[str, Value] = {}
         for key, expression in plain:
             value = expression(members, context)
             if value is not UNDEFINED:
                 result[key] = value
-        if len(message.payload) > self._light_bytes:
-            _check_weight(result)
+        self._check_weight(result, context)
         return encode(result, self.dialect)
 
     def evaluate_apart(self, context: Context) -> Apart:
@@ -239,7 +236,7 @@ class Statement:
         selection = self._selection
         if selection.value is not None:
             value = selection.value(members, context)
-            return Apart(where, (((), value),), self._write(value, message))
+            return Apart(where, (((), value),), self._write(value, context))
         document = message.document
         items = tuple(
             (item.path, document if item.run is None else item.run(members, context))
@@ -250,19 +247,22 @@ class Statement:
         result: dict[str, Value] = {}
         for path, value in items:
             put(result, path, value)
-        return Apart(where, items, self._write(result, message))
+        return Apart(where, items, self._write(result, context))
 
-    def _write(self, value: Value, message: Message) -> bytes:
-        if len(message.payload) > self._light_bytes:
-            _check_weight(value)
+    def _write(self, value: Value, context: Context) -> bytes:
+        self._check_weight(value, context)
         if value is UNDEFINED or (isinstance(value, list) and self.dialect is V2015):
             return _NO_PAYLOAD  # an Array at the top is not part of 2015-10-08
         return encode(value, self.dialect)
 
-
-def _check_weight(value: Value) -> None:
-    if weigh(value, MAX_RESULT_CHARACTERS) > MAX_RESULT_CHARACTERS:
-        raise EvaluationFailed(
-            f"the result would have more than {MAX_RESULT_CHARACTERS} characters",
-            hint="select less, or split the rule",
-        )
+    def _check_weight(self, value: Value, context: Context) -> None:
+        """Weigh a result, unless what came in and what was made of it is too little to matter."""
+        message = context.message
+        most = (len(message.payload) + len(message.topic)) * self._copies
+        if most + MAX_CHARACTERS - context.characters_left <= MAX_RESULT_CHARACTERS:
+            return
+        if weigh(value, MAX_RESULT_CHARACTERS) > MAX_RESULT_CHARACTERS:
+            raise EvaluationFailed(
+                f"the result would have more than {MAX_RESULT_CHARACTERS} characters",
+                hint="select less, or split the rule",
+            )

@@ -35,7 +35,6 @@ __all__ = [
     "Unary",
     "Variable",
     "children",
-    "variables_in",
 ]
 
 
@@ -293,11 +292,3 @@ def children(node: Node) -> Iterator[Node]:
             yield query
         case _:
             return
-
-
-def variables_in(node: Node) -> Iterator[str]:
-    """Give the names of the variables in a tree, each as often as it is there."""
-    if isinstance(node, Variable):
-        yield node.name
-    for child in children(node):
-        yield from variables_in(child)

@@ -15,13 +15,13 @@ from typing import Final, final
 from rules.bounds import check_expression
 from rules.compiler import Compiler
 from rules.conversions import to_text
-from rules.errors import SqlError, TemplateUndefined
+from rules.errors import EvaluationFailed, SqlError, TemplateUndefined
 from rules.expression import Code
 from rules.lexer import Lines
 from rules.message import Context, Environment, Message
 from rules.parser import parse_expression
 from rules.statement import dialect_of
-from rules.values import DEFAULT_VERSION, Dialect
+from rules.values import DEFAULT_VERSION, MAX_TEXT_CHARACTERS, Dialect
 
 __all__ = ["Template", "compile_template"]
 
@@ -149,7 +149,8 @@ class Template:
 
         Raises:
             TemplateUndefined: An expression is Undefined or Null, which have no text.
-            EvaluationFailed: A function that reaches out could not be answered.
+            EvaluationFailed: A function that reaches out could not be answered, or the text is too
+                long.
         """
         return self.render_in(Context(message, environment))
 
@@ -164,6 +165,7 @@ class Template:
         members = context.message.read()
         context.dynamodb_calls = 0  # a template is an evaluation of its own, with a call of its own
         texts: list[str] = []
+        room = MAX_TEXT_CHARACTERS
         for part in self._parts:
             if isinstance(part, str):
                 texts.append(part)
@@ -171,5 +173,11 @@ class Template:
             value = to_text(part.code.run(members, context), self._dialect)
             if not isinstance(value, str):
                 raise TemplateUndefined(self.text, part.text)
+            room -= len(value)
+            if room < 0:
+                raise EvaluationFailed(
+                    f"the template {self.text[:200]!r} would have more than "
+                    f"{MAX_TEXT_CHARACTERS} characters"
+                )
             texts.append(value)
         return "".join(texts)

@@ -6,13 +6,20 @@ is written: so whoever writes values that a statement put together weighs them f
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Final
+
 from rules.values import Value
 
 __all__ = ["weigh"]
 
+# The shortest of their kind, so that nothing is taken for larger than it is.
+_FLOAT_CHARACTERS: Final = 3
+_DECIMAL_CHARACTERS: Final = 4
+
 
 def weigh(value: Value, limit: int) -> int:
-    """Return about how many characters the JSON text of a value has, numbers counting as one each.
+    """Return how many characters the JSON text of a value has at least, and about.
 
     Args:
         value: The value.
@@ -30,8 +37,12 @@ def weigh(value: Value, limit: int) -> int:
         elif isinstance(each, dict):
             total += len(each) + sum(map(len, each))
             waiting.extend(each.values())
+        elif type(each) is int:
+            total += 1 + (each.bit_length() >> 2)  # three bits and a third are a digit
+        elif type(each) is float:
+            total += _FLOAT_CHARACTERS
         else:
-            total += 1
+            total += _DECIMAL_CHARACTERS
         if total > limit:
             break
     return total

@@ -57,9 +57,11 @@ def _encode(call: CallSite) -> Expression:
         if run_scheme(members, context) != _BASE64:
             return UNDEFINED
         if is_star:
-            return _base64_text(context.message.payload)
+            return context.keep(_base64_text(context.message.payload))
         text = to_text(run_value(members, context), dialect)
-        return _base64_text(text.encode(errors="replace")) if isinstance(text, str) else UNDEFINED
+        if not isinstance(text, str):
+            return UNDEFINED
+        return context.keep(_base64_text(text.encode(errors="replace")))
 
     return run
 
@@ -143,7 +145,7 @@ def _decode_proto(call: CallSite) -> Expression:
         descriptors = context.environment.outside.descriptor_set(bucket, key)
         if descriptors is None:
             raise EvaluationFailed(
-                f"decode: there is no descriptor file {key!r} in {bucket!r}",
+                f"decode: there is no descriptor file {key[:200]!r} in {bucket[:200]!r}",
                 hint="register what protoc --include_imports --descriptor_set_out writes",
             )
         return message_reader(descriptors, proto_name, message_type).read(raw)

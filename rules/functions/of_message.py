@@ -16,6 +16,7 @@ from rules.expression import Expression, constant
 from rules.functions.table import CallSite, Function
 from rules.message import Context, MqttProperties
 from rules.values import UNDEFINED, V2015, V2016, Value
+from rules.weight import weigh
 
 __all__ = ["TABLE"]
 
@@ -26,7 +27,7 @@ def _topic(call: CallSite) -> Expression:
     if not call.arguments:
 
         def whole(members: dict[str, Value], context: Context) -> Value:
-            return context.message.topic
+            return context.keep(context.message.topic)
 
         return whole
     position = call.arguments[0].run
@@ -44,7 +45,7 @@ def _topic(call: CallSite) -> Expression:
 def _client_id(call: CallSite) -> Expression:
     def run(members: dict[str, Value], context: Context) -> Value:
         client_id = context.message.client_id
-        return "n/a" if client_id is None else client_id
+        return "n/a" if client_id is None else context.keep(client_id)
 
     return run
 
@@ -124,7 +125,9 @@ def _get_mqtt_property(call: CallSite) -> Expression:
     def run(members: dict[str, Value], context: Context) -> Value:
         asked = run_name(members, context)
         give = _MQTT_PROPERTIES.get(asked) if isinstance(asked, str) else None
-        return UNDEFINED if give is None else give(context.message.properties or _NO_PROPERTIES)
+        if give is None:
+            return UNDEFINED
+        return context.keep(give(context.message.properties or _NO_PROPERTIES))
 
     return run
 
@@ -136,7 +139,7 @@ def _get_user_properties(call: CallSite) -> Expression:
             properties = context.message.properties
             if properties is None or not properties.user_properties:
                 return UNDEFINED
-            return [{name: value} for name, value in properties.user_properties]
+            return _counted([{name: value} for name, value in properties.user_properties], context)
 
         return every
     key = call.arguments[0].run
@@ -147,9 +150,14 @@ def _get_user_properties(call: CallSite) -> Expression:
         if not isinstance(asked, str) or properties is None:
             return UNDEFINED
         found: list[Value] = [value for name, value in properties.user_properties if name == asked]
-        return found or UNDEFINED
+        return _counted(found, context) if found else UNDEFINED
 
     return values
+
+
+def _counted(texts: list[Value], context: Context) -> Value:
+    context.characters_left -= weigh(texts, context.characters_left)
+    return UNDEFINED if context.characters_left < 0 else texts
 
 
 TABLE: Final = (

@@ -90,7 +90,7 @@ def _replace(call: CallSite) -> Expression:
         if pattern is None or not isinstance(text, str) or not isinstance(replacement, str):
             return UNDEFINED
         answer = pattern.replace(text, replacement)
-        return UNDEFINED if answer is None else answer
+        return UNDEFINED if answer is None else context.keep(answer)
 
     return run
 

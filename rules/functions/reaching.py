@@ -146,10 +146,11 @@ def _get_secret(call: CallSite) -> Expression:
 
 
 def _secret_string(secret_id: str, secret: Secret, member: str | None) -> Value:
-    text = secret.string
-    if text is None:
+    if secret.string is None:
         return UNDEFINED
-    document = _answer(text.encode(errors="replace"))
+    encoded = secret.string.encode(errors="replace")
+    text = encoded.decode()  # without what UTF-8 cannot say
+    document = _answer(encoded)
     if isinstance(document, dict):
         return document if member is None else document.get(member, UNDEFINED)
     if member is not None:

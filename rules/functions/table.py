@@ -110,7 +110,8 @@ def of_one(implementation: Callable[[Value, Dialect], Value]) -> Build:
         dialect = call.dialect
 
         def run(members: dict[str, Value], context: Context) -> Value:
-            return implementation(argument(members, context), dialect)
+            result = implementation(argument(members, context), dialect)
+            return context.keep(result) if type(result) is str else result
 
         return run
 
@@ -125,7 +126,8 @@ def of_two(implementation: Callable[[Value, Value, Dialect], Value]) -> Build:
         dialect = call.dialect
 
         def run(members: dict[str, Value], context: Context) -> Value:
-            return implementation(first(members, context), second(members, context), dialect)
+            result = implementation(first(members, context), second(members, context), dialect)
+            return context.keep(result) if type(result) is str else result
 
         return run
 
@@ -140,7 +142,7 @@ def of_many(implementation: Callable[[list[Value], Dialect], Value]) -> Build:
         dialect = call.dialect
 
         def run(members: dict[str, Value], context: Context) -> Value:
-            return implementation([e(members, context) for e in expressions], dialect)
+            return context.keep(implementation([e(members, context) for e in expressions], dialect))
 
         return run
 

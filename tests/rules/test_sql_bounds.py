@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import rules
@@ -105,11 +107,12 @@ def test_doubling_ends_at_undefined(
 def test_a_text_may_be_as_long_as_eight_payloads(environment: rules.Environment) -> None:
     text = "x" * 128 * KB
     payload = f'{{"s": "{text}"}}'.encode()
-    eight = " + ".join(["s"] * 8)
-    assert run(environment, f"SELECT VALUE {eight} + ''", payload) == b'"%s"' % (
-        b"x" * MAX_TEXT_CHARACTERS
+    eight = ", ".join(["s"] * 8)
+    assert run(environment, f"SELECT VALUE length(concat({eight}))", payload) == b"1048576"
+    assert run(environment, f"SELECT VALUE length(concat({eight}, 'x'))", payload) == b""
+    assert run(environment, f"SELECT VALUE concat({eight.removesuffix(', s')})", payload) == (
+        b'"%s"' % (b"x" * (MAX_TEXT_CHARACTERS - 128 * KB))
     )
-    assert run(environment, f"SELECT VALUE {eight} + 'x'", payload) == b""
 
 
 def test_long_arrays_are_compared_and_searched_whole(environment: rules.Environment) -> None:
@@ -137,3 +140,142 @@ def test_a_statement_that_repeats_what_it_reads_without_end_is_refused() -> None
     doubled = ", ".join(f"@v{n + 1} = [@v{n}, @v{n}]" for n in range(20))
     with pytest.raises(rules.SqlError, match=f"more than {MAX_COPIES} times"):
         rules.compile(f"SET @v0 = a, {doubled} SELECT @v20 AS x", "2016-03-23")
+
+
+LIST = b'{"l": [' + b",".join([b"1"] * 65_000) + b'], "a": "' + b"a" * 1000 + b'"}'
+OBJECTS = b'{"l": [' + b",".join([b"{}"] * 43_000) + b"]}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "payload", "topic"),
+    [
+        ("(SELECT v, topic() AS t FROM l)", LIST, "t" * 60_000),
+        ("(SELECT VALUE encode(*, 'base64') FROM l)", LIST, "t"),
+        ("(SELECT VALUE lpad(x, 1000) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE topic() FROM l)", LIST, "t" * 2000),
+        ("(SELECT VALUE topic(2) FROM l)", LIST, "/" * 60_000),
+        ("(SELECT 1 AS a_name_that_is_much_longer_than_what_is_behind_it_and_is_there_each_time, "
+         "2 AS another_name_of_which_there_is_one_for_each_item_whatever_is_in_it_or_is_not "
+         "FROM l)", LIST, "t"),
+        ("(SELECT VALUE md2(x) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE (SELECT VALUE (SELECT VALUE lpad(x, 1000) FROM [x, x, x] AS x) "
+         "FROM [x, x, x] AS x) FROM l AS x)", LIST, "t"),
+    ],
+)  # fmt: skip
+def test_what_each_item_repeats_is_bounded(
+    environment: rules.Environment, expression: str, payload: bytes, topic: str
+) -> None:
+    statement = rules.compile(f"SELECT {expression} AS x, 1 AS y", "2016-03-23")
+    assert statement.evaluate(rules.Message(topic, payload), environment) == b'{"y":1}'
+    # and with few items it is there
+    few = rules.Message("t/u", b'{"l": [1, {}], "a": "a"}')
+    outgoing = statement.evaluate(few, environment)
+    assert outgoing is not None
+    assert outgoing.startswith(b'{"x":[')
+
+
+@pytest.mark.parametrize(
+    ("expression", "payload"),
+    [
+        ("{'reading': x, 'source': 'a text that is longer than a number'}", LIST),
+        ("'a text that is there once for every item, although none is in it'", OBJECTS),
+    ],
+)
+def test_what_is_larger_than_a_result_may_be_is_none(
+    environment: rules.Environment, expression: str, payload: bytes
+) -> None:
+    with pytest.raises(rules.EvaluationFailed, match="more than 1048576 characters"):
+        run(environment, f"SELECT (SELECT VALUE {expression} FROM l AS x) AS x", payload)
+
+
+def test_a_search_within_each_item_is_bounded(environment: rules.Environment) -> None:
+    search = "SET @l = l SELECT (SELECT VALUE x FROM l AS x WHERE x IN @l) AS x, 1 AS y"
+    assert run(environment, search, LIST) == b'{"y":1}'
+    assert run(environment, search, b'{"l": [1, 2]}') == b'{"x":[1,2],"y":1}'
+    allowed = "SET @few = few SELECT (SELECT VALUE x FROM l AS x WHERE x IN @few) AS x, 1 AS y"
+    payload = b'{"few": [7, 8, 9], "l": [' + b",".join([b"1", b"7"] * 20_000) + b"]}"
+    outgoing = run(environment, allowed, payload)
+    assert outgoing is not None
+    assert outgoing.count(b"7") == 20_000
+
+
+def test_a_variable_repeated_in_two_levels_is_bounded(environment: rules.Environment) -> None:
+    items = ", ".join([f'{{"b": [{", ".join(["1"] * 200)}]}}'] * 200)
+    payload = f'{{"info": "{"x" * 4000}", "l": [{items}]}}'.encode()
+    squared = "SET @i = info SELECT (SELECT VALUE (SELECT VALUE @i FROM b) FROM l) AS x, 1 AS y"
+    assert run(environment, squared, payload) == b'{"y":1}'
+    numbers = b'{"info": [%s], "l": [%s]}' % (
+        b",".join([b"1.234567890123456789012345678901234"] * 1000), b",".join([b"1"] * 10_000),
+    )  # fmt: skip
+    each = "SET @i = info SELECT (SELECT VALUE @i FROM l) AS x, 1 AS y"
+    assert run(environment, each, numbers) == b'{"y":1}'
+
+
+def test_what_functions_make_of_little_is_bounded_in_all(environment: rules.Environment) -> None:
+    payload = b'{"a": "%s", "b": "%s"}' % (b"a" * 1000, b"b" * 1000)
+    once = "replace(a, 'a', b)"
+    assert run(environment, f"SELECT VALUE length({once})", payload) == b"1000000"
+    with pytest.raises(rules.EvaluationFailed, match="more than 1048576 characters"):
+        run(environment, f"SELECT {once} AS x, {once} AS y", payload)
+    many = ", ".join(f"length({once}) AS x{n}" for n in range(10))
+    outgoing = run(environment, f"SELECT {many}", payload)
+    assert outgoing is not None
+    assert outgoing.count(b"1000000") == 4  # those that an evaluation may make; then Undefined
+
+
+def test_md2_is_slow_and_so_is_bounded_in_all(environment: rules.Environment) -> None:
+    many = ", ".join(f"md2(a) AS x{n}" for n in range(31))
+    outgoing = run(environment, f"SELECT {many}", b'{"a": "%s"}' % (b"a" * 4000))
+    assert outgoing is not None
+    assert 0 < outgoing.count(b"x") < 31
+
+
+def test_a_template_has_a_bound(environment: rules.Environment) -> None:
+    message = rules.Message("t", b'{"a": "%s"}' % (b"a" * 100 * KB))
+    assert len(rules.compile_template("${a}" * 10).render(message, environment)) == 1000 * KB
+    with pytest.raises(rules.EvaluationFailed, match="more than 1048576 characters"):
+        rules.compile_template("${a}" * 11).render(message, environment)
+
+
+def test_what_is_said_of_a_failure_is_short(environment: rules.Environment) -> None:
+    with pytest.raises(rules.TemplateUndefined) as caught:
+        rules.compile_template("x" * 200_000 + "${nope}").render(
+            rules.Message("t", b"{}"), environment
+        )
+    assert len(str(caught.value)) < 1000
+    document = {"sql": "SELECT *", "actions": [1] * 80_000}
+    with pytest.raises(rules.RuleDocumentError) as refused:
+        rules.parse_rule(json.dumps(document), source="r", default_name="r")
+    assert len(refused.value.problems) < 20
+
+
+def test_constants_that_grow_are_not_computed_when_compiling() -> None:
+    grown = "replace(lpad('', 999), ' ', lpad('', 999))"
+    many = ", ".join(f"{grown} AS x{n}" for n in range(1500))
+    statement = rules.compile(f"SELECT {many}", "2016-03-23")
+    with pytest.raises(rules.EvaluationFailed):
+        statement.evaluate(rules.Message("t", b"{}"), rules.Environment(now_ms=lambda: 0))
+
+
+def test_many_variables_are_compiled_in_linear_time(environment: rules.Environment) -> None:
+    names = [f"v{n}" for n in range(12_000)]
+    sql = f"SET {', '.join(f'@{name}=1' for name in names)} SELECT @{names[-1]} AS x"
+    assert run(environment, sql, b"{}") == b'{"x":1}'
+
+
+def test_a_statement_has_so_many_words_at_most() -> None:
+    with pytest.raises(rules.SqlError, match="at most 50000 words"):
+        rules.compile("SELECT " + "a," * 30_000 + "a")
+
+
+def test_halves_of_surrogate_pairs_from_outside_do_no_harm() -> None:
+    class Leaking(rules.Outside):
+        def secret(self, secret_id: str) -> rules.Secret | None:
+            return rules.Secret(string="x\ud800")
+
+    environment = rules.Environment(now_ms=lambda: 0, outside=Leaking())
+    secret = "get_secret('a', 'SecretString', 'r')"
+    sql = f"SELECT {secret} AS s, md5({secret}) AS m"
+    outgoing = run(environment, sql, b"{}")
+    assert outgoing is not None
+    assert outgoing.startswith(b'{"s":"x?","m":"')

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import rules
-from rules.message import MAX_ITEMS_VISITED
+from rules.message import MAX_STEPS
 
 Result = Callable[..., str]
 
@@ -158,7 +158,7 @@ def test_what_a_query_may_visit_is_bounded(environment: rules.Environment) -> No
     # every item visits every item: 250,000 of them, more than an evaluation may
     payload = b'{"e":[' + b",".join([b"1"] * 500) + b"]}"
     squared = "SET @e = e SELECT (SELECT VALUE (SELECT VALUE 1 FROM @e) FROM @e) AS x, 1 AS y"
-    assert MAX_ITEMS_VISITED < 500 * 500
+    assert MAX_STEPS < 500 * 500
     outgoing = rules.compile(squared, "2016-03-23").evaluate(
         rules.Message("t", payload), environment
     )

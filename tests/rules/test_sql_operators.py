@@ -12,6 +12,7 @@ PAYLOAD = """{"i": 7, "d": 2.5, "s": "text", "n": "5", "t": true, "f": false, "n
     "arr": [1, "x", [2.0]], "arr2": [1.0, "x", [2]], "rev": ["x", 1, [2]], "nul": null,
     "arr3": [1, "x"], "obj4": {"a": 1, "b": {"c": 3}},
     "obj": {"a": 1, "b": {"c": 2}}, "obj2": {"b": {"c": 2.0}, "a": 1}, "obj3": {"a": 1},
+    "huge": 100000000000000000000000, "nines": 9999999999999999999999999999999999,
     "yes": "TRUE", "no": "False", "exact": 0.1, "long": 0.10000000000000000000}"""
 
 
@@ -47,6 +48,10 @@ PAYLOAD = """{"i": 7, "d": 2.5, "s": "text", "n": "5", "t": true, "f": false, "n
         ("nul <> 5", "true"), ("nul <> 'x'", "true"), ("nul = s", "false"),
         ("nope = 5", "U"), ("nope <> 5", "U"), ("5 <> nope", "U"), ("nope = 'x'", "U"),
         ("nope <> 'x'", "U"), ("nope = nope", "U"), ("nope = NULL", "U"), ("s <> nope", "U"),
+        # large whole numbers are exact, also beside a constant
+        ("huge = 1E23", "true"), ("huge <> 1E23", "false"), ("huge < 1E23", "false"),
+        ("huge >= 1E23", "true"), ("nines < 1E34", "true"), ("nines = 1E34", "false"),
+        ("1E23 = huge", "true"), ("huge > 99999999999999999999999", "true"),
         # plus: a String on either side joins
         ("s + 1", '"text1"'), ("1 + s", '"1text"'), ("s + d", '"text2.5"'), ("n + 3", '"53"'),
         ("s + t", '"texttrue"'), ("s + nul", "U"), ("s + nope", "U"),

@@ -255,6 +255,7 @@ def test_constants_of_more_than_fifteen_digits_are_not_compared_natively() -> No
     assert native_number(Decimal("0.5")) == 0.5
     assert native_number(Decimal("0.1000000000000001")) is None
     assert native_number(Decimal("1E-300")) is None
+    assert native_number(Decimal("1E15")) is None
     assert native_number("5") is None
     assert native_number(UNDEFINED) is None
 
