@@ -6,7 +6,6 @@ is written: so whoever writes values that a statement put together weighs them f
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
 from rules.values import Value
