@@ -5,10 +5,11 @@ Owns where parentheses are needed. Used in messages to people and to test the pa
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Final
 
-from rules.expression_parser import PRECEDENCE
+from rules.expression_parser import PRECEDENCE, RESERVED
 from rules.syntax import (
     ArrayLiteral,
     Attribute,
@@ -34,6 +35,10 @@ from rules.syntax import (
 
 __all__ = ["print_expression", "print_query"]
 
+# How an expression begins that makes VALUE before it a keyword.
+_PLAIN: Final = re.compile(
+    rf"['@0-9(\[{{]|(?!(?:{'|'.join(sorted(RESERVED))}|IN)\b)[a-z_]", re.IGNORECASE
+)
 _NOT: Final = 3
 _SIGN: Final = 7
 _PRIMARY: Final = 8
@@ -55,8 +60,9 @@ def print_query(query: Query) -> str:
 
 def _select(items: tuple[SelectItem, ...], is_value: bool) -> str:
     if is_value:
-        # parentheses, because VALUE before some expressions would be read as an attribute
-        return f"SELECT VALUE ({print_expression(items[0].expression)})"
+        text = print_expression(items[0].expression)
+        # parentheses, where VALUE before the expression would be read as an attribute
+        return f"SELECT VALUE {text}" if _PLAIN.match(text) else f"SELECT VALUE ({text})"
     return "SELECT " + ", ".join(_item(item) for item in items)
 
 

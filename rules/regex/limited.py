@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, final
 
 from rules.regex.character_sets import EVERYTHING, NOTHING, CharacterSet, FlatSet, Property
 from rules.regex.errors import InvalidPattern, UnsupportedPattern
+from rules.regex.sizes import OF_STATEMENTS, Leaf, Limits, size
 from rules.regex.tree import (
     Atomic,
     Backreference,
@@ -58,6 +59,14 @@ _POINTS: Final = {
 }
 
 
+_LONGEST_LITERAL: Final = 64
+"""How many characters may follow one another as a string.
+
+The engine prepares the search for a string in a time that grows with its length to the third power,
+and looks at no clock meanwhile: 1,000 times `a` took 200 ms.
+"""
+
+
 class FoundText(Protocol):
     """A match. A group that took no part has no text."""
 
@@ -72,17 +81,26 @@ class FoundText(Protocol):
 class Limited:
     """A pattern for the limited engine.
 
+    Args:
+        tree: The pattern.
+        limits: How large it may be.
+
     Raises:
         InvalidPattern: It names a script or block that Unicode does not have.
-        UnsupportedPattern: The engine cannot run it.
+        UnsupportedPattern: The engine cannot run it, or it is too large.
     """
 
     __slots__ = ("_search",)
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, limits: Limits = OF_STATEMENTS) -> None:
+        if size(tree.root, _nodes, _copies) > limits.limited_nodes:
+            raise UnsupportedPattern("it is too large: its counts multiply")
+        text = _Writer().write(tree.root)
+        if len(text) > limits.limited_characters:
+            raise UnsupportedPattern("it is too long for what it uses")
         regex = importlib.import_module("regex")
         try:
-            compiled = regex.compile(_write(tree.root), regex.V1)
+            compiled = regex.compile(text, regex.V1)
         except regex.error as error:
             if "property" in str(error):
                 raise InvalidPattern("it names a script or block that does not exist") from error
@@ -106,39 +124,71 @@ class Limited:
         return found
 
 
-def _write(node: Node) -> str:
-    if isinstance(node, OneOf):
-        return write_set(node.characters)
-    if isinstance(node, Sequence):
-        return "".join(map(_write, node.items)) or "(?:)"
-    if isinstance(node, Choice):
-        return f"(?:{'|'.join(map(_write, node.branches))})"
-    if isinstance(node, Group):
-        return f"({_write(node.item)})"
-    if isinstance(node, Repeat):
-        return _write_repeat(node)
-    if isinstance(node, Point):
-        return _POINTS[node]
-    if isinstance(node, Atomic):
-        return f"(?>{_write(node.item)})"
-    if isinstance(node, Look):
-        sign = f"{'<' if node.is_behind else ''}{'!' if node.is_negative else '='}"
-        return f"(?{sign}{_write(node.item)})"
-    if isinstance(node, Backreference):
-        again = f"(?:\\g<{node.number}>)"
-        return f"(?i-f:{again})" if node.is_folded else again
-    return r"\X" if isinstance(node, Grapheme) else ""
+@final
+class _Writer:
+    __slots__ = ("_literals",)
+
+    def __init__(self) -> None:
+        self._literals = 0
+
+    def write(self, node: Node) -> str:
+        if isinstance(node, OneOf):
+            return self._set(node)
+        if isinstance(node, Sequence):
+            return "".join(map(self.write, node.items)) or "(?:)"
+        if isinstance(node, Choice):
+            return f"(?:{'|'.join(map(self.write, node.branches))})"
+        if isinstance(node, Group):
+            return f"({self.write(node.item)})"
+        if isinstance(node, Repeat):
+            return self._repeat(node)
+        if isinstance(node, Point):
+            return _POINTS[node]
+        if isinstance(node, Atomic):
+            return f"(?>{self.write(node.item)})"
+        if isinstance(node, Look):
+            sign = f"{'<' if node.is_behind else ''}{'!' if node.is_negative else '='}"
+            return f"(?{sign}{self.write(node.item)})"
+        if isinstance(node, Backreference):
+            again = f"(?:\\g<{node.number}>)"
+            return f"(?i-f:{again})" if node.is_folded else again
+        return r"\X" if isinstance(node, Grapheme) else ""
+
+    def _set(self, node: OneOf) -> str:
+        written = write_set(node.characters)
+        self._literals += 1
+        # What is atomic the engine does not join to a string.
+        return written if self._literals % _LONGEST_LITERAL else f"(?>{written})"
+
+    def _repeat(self, node: Repeat) -> str:
+        item = self.write(node.item)
+        signs = {(0, None): "*", (1, None): "+", (0, 1): "?"}
+        sign = signs.get((node.low, node.high))
+        if sign is None:
+            sign = f"{{{node.low},{'' if node.high is None else node.high}}}"
+        if node.greed is Greed.POSSESSIVE:
+            return f"(?>(?:{item}){sign})"
+        return f"(?:{item}){sign}{node.greed.value}"
 
 
-def _write_repeat(node: Repeat) -> str:
-    item = _write(node.item)
-    signs = {(0, None): "*", (1, None): "+", (0, 1): "?"}
-    sign = signs.get((node.low, node.high))
-    if sign is None:
-        sign = f"{{{node.low},{'' if node.high is None else node.high}}}"
-    if node.greed is Greed.POSSESSIVE:
-        return f"(?>(?:{item}){sign})"
-    return f"(?:{item}){sign}{node.greed.value}"
+def _nodes(leaf: Leaf) -> int:
+    """Return how many of its nodes the engine makes of one of the tree's."""
+    if isinstance(leaf, OneOf):
+        return _nodes_of_set(leaf.characters)
+    if isinstance(leaf, Point):
+        return 1 + len(_POINTS[leaf]) // 3
+    return 5 if isinstance(leaf, Grapheme) else 1
+
+
+def _nodes_of_set(characters: CharacterSet) -> int:
+    if isinstance(characters, FlatSet):
+        return 1 + (len(characters.ranges) + len(characters.properties)) // 2
+    return 1 + sum(map(_nodes_of_set, characters.operands))
+
+
+def _copies(repeat: Repeat) -> int:
+    """Return how often the engine writes an item: as often as it must be there, and the rest."""
+    return repeat.low + (repeat.high != repeat.low)
 
 
 def write_set(characters: CharacterSet) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, final
 
 from rules.regex.character_sets import EVERYTHING, NOTHING, CharacterSet, FlatSet, Property
+from rules.regex.sizes import OF_STATEMENTS, Leaf, Limits, size
 from rules.regex.tree import (
     Choice,
     Greed,
@@ -30,12 +31,9 @@ from rules.regex.tree import (
 
 __all__ = ["Found", "Linear", "NotLinear", "is_installed"]
 
-_MEMORY_BYTES: Final = 4 * 1024 * 1024
-"""What RE2 may use for one pattern: its program and the states it keeps."""
-
 _MOST_REPEATS: Final = 1000
-_MOST_WEIGHT: Final = 20_000
-_PROPERTY_WEIGHT: Final = 1000
+_PROPERTY_INSTRUCTIONS: Final = 1500  # \p{L} takes 1,200; many properties in one set, a few more
+_RANGE_INSTRUCTIONS: Final = 9  # at most, about: UTF-8 splits a range where lengths change
 _FINAL_TERMINATORS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
 _OTHER_TERMINATORS: Final = ("\r", "\x85", "\u2028", "\u2029")
 
@@ -67,6 +65,7 @@ class Linear:
     Args:
         tree: The pattern.
         captures: Whether its groups are wanted. Without them a search is much faster.
+        limits: How large it may be.
 
     Attributes:
         size: The length of its program.
@@ -77,14 +76,14 @@ class Linear:
 
     __slots__ = ("_search", "points", "size")
 
-    def __init__(self, tree: Tree, *, captures: bool) -> None:
-        if _weight(tree.root) > _MOST_WEIGHT:
+    def __init__(self, tree: Tree, *, captures: bool, limits: Limits = OF_STATEMENTS) -> None:
+        if size(tree.root, _instructions, _copies) > limits.linear_instructions:
             raise NotLinear  # RE2 would notice only after ten milliseconds
         writer = _Writer(captures)
         text = writer.write(tree.root)
         re2 = importlib.import_module("re2")
         options = re2.Options()
-        options.max_mem = _MEMORY_BYTES
+        options.max_mem = limits.linear_memory_bytes
         options.log_errors = False
         try:
             # Bytes: the module would count characters for every match of a str.
@@ -183,20 +182,23 @@ _CAREFUL: Final = frozenset(_POINTS) - {
 }  # fmt: skip
 
 
-def _weight(node: Node) -> int:
+def _instructions(leaf: Leaf) -> int:
     """Return about how many instructions a node takes."""
-    if isinstance(node, OneOf):
-        characters = node.characters
-        if not isinstance(characters, FlatSet):
-            return 1
-        return _PROPERTY_WEIGHT * len(characters.properties) + len(characters.ranges)
-    if isinstance(node, Sequence):
-        return sum(map(_weight, node.items))
-    if isinstance(node, Choice):
-        return sum(map(_weight, node.branches))
-    if isinstance(node, Repeat):
-        return _weight(node.item) * max(node.low, node.high or 1)
-    return _weight(node.item) if isinstance(node, Group) else 0
+    if not isinstance(leaf, OneOf) or not isinstance(leaf.characters, FlatSet):
+        return 1
+    characters = leaf.characters
+    properties = _PROPERTY_INSTRUCTIONS if characters.properties else 0
+    return 1 + properties + sum(_instructions_of_range(*each) for each in characters.ranges)
+
+
+def _instructions_of_range(low: int, high: int) -> int:
+    if high < 0x80:
+        return 1
+    return 3 if low == high else _RANGE_INSTRUCTIONS
+
+
+def _copies(repeat: Repeat) -> int:
+    return repeat.low + 1 if repeat.high is None else repeat.high
 
 
 def write_set(characters: CharacterSet) -> str:

@@ -25,24 +25,14 @@ from rules.regex.linear import Found, Linear, NotLinear, is_installed
 from rules.regex.parser import parse
 from rules.regex.plain import MAX_REPLACEMENTS, plain
 from rules.regex.replacement import Replacement, parse_replacement
+from rules.regex.sizes import OF_MESSAGES, OF_STATEMENTS, Limits
 from rules.values import MAX_TEXT_CHARACTERS
 
 __all__ = [
-    "MAX_PATTERN_CHARACTERS",
-    "MAX_PATTERN_CHARACTERS_OF_MESSAGES",
     "Pattern",
     "compile",
     "compile_from_message",
 ]
-
-MAX_PATTERN_CHARACTERS: Final = 10_000
-"""The longest pattern."""
-
-MAX_PATTERN_CHARACTERS_OF_MESSAGES: Final = 1000
-"""The longest pattern that is compiled while a message waits."""
-
-_MAX_LIMITED_CHARACTERS_OF_MESSAGES: Final = 300
-"""The same for the limited engine, whose compiler is slow."""
 
 _KEPT_PATTERNS: Final = 16
 """How many patterns of messages are kept; each may take the linear engine's memory twice."""
@@ -64,7 +54,7 @@ class Pattern:
     Args:
         text: The pattern.
         is_linear: Whether the linear engine is there.
-        limited_characters: How long a pattern may be that the limited engine has to compile.
+        limits: How large it may be.
 
     Raises:
         InvalidPattern: It is no regular expression of Java.
@@ -76,32 +66,32 @@ class Pattern:
         "_has_few_states",
         "_ignores_terminator",
         "_limited",
-        "_limited_fits",
+        "_limits",
         "_linear",
         "_plain",
         "_tree",
     )
 
-    def __init__(self, text: str, *, is_linear: bool, limited_characters: int) -> None:
+    def __init__(self, text: str, *, is_linear: bool, limits: Limits) -> None:
+        if len(text) > limits.characters:
+            raise UnsupportedPattern(f"it is longer than {limits.characters} characters")
         tree = self._tree = parse(text)
+        self._limits = limits
         self._plain = plain(tree.root)
         self._linear: Linear | None = None
-        self._capturing: Linear | None = None
-        self._limited: Limited | None = None
-        self._limited_fits = len(text) <= limited_characters
+        self._capturing: Linear | NotLinear | None = None
+        self._limited: Limited | PatternError | None = None
         self._has_few_states: bool | None = None
         self._ignores_terminator = ignores_final_terminator(tree.root)
         if self._plain is not None:
             return
         if is_linear:
             try:
-                self._linear = Linear(tree, captures=False)
+                self._linear = Linear(tree, captures=False, limits=limits)
             except NotLinear:
                 self._linear = None
         if self._linear is None:
-            if not self._limited_fits:
-                raise UnsupportedPattern("it is too long for what it uses")
-            self._limited = Limited(tree)
+            self._limited = Limited(tree, limits)
 
     def matches(self, text: str) -> bool | None:
         """Whether the pattern matches somewhere in a text."""
@@ -186,14 +176,14 @@ class Pattern:
         return data
 
     def _limited_for(self, text: str) -> Limited | None:
-        if len(text) > MAX_CHARACTERS or not self._limited_fits:
+        if len(text) > MAX_CHARACTERS:
             return None
         if self._limited is None:
             try:
-                self._limited = Limited(self._tree)
-            except PatternError:
-                self._limited_fits = False
-        return self._limited
+                self._limited = Limited(self._tree, self._limits)
+            except PatternError as error:
+                self._limited = error  # the next text must not try again
+        return self._limited if isinstance(self._limited, Limited) else None
 
     def _replace_linear(
         self, linear: Linear, data: bytes, parts: Replacement, clock: Callable[[], float]
@@ -229,9 +219,11 @@ class Pattern:
         """Return the match that begins here, with its groups; None if that takes too long."""
         if self._capturing is None:
             try:
-                self._capturing = Linear(self._tree, captures=True)
-            except NotLinear:
-                return None
+                self._capturing = Linear(self._tree, captures=True, limits=self._limits)
+            except NotLinear as error:
+                self._capturing = error
+        if isinstance(self._capturing, NotLinear):
+            return None
         if (end - start) * self._capturing.size > _STEPS:
             return None
         return self._capturing.search(data, start)
@@ -318,31 +310,25 @@ def compile(pattern: str, *, is_linear: bool | None = None) -> Pattern:  # noqa:
         InvalidPattern: It is no regular expression of Java.
         UnsupportedPattern: It cannot be run here.
     """
-    if len(pattern) > MAX_PATTERN_CHARACTERS:
-        raise UnsupportedPattern(f"it is longer than {MAX_PATTERN_CHARACTERS} characters")
     if is_linear is None:
         is_linear = is_installed()
-    return Pattern(pattern, is_linear=is_linear, limited_characters=MAX_PATTERN_CHARACTERS)
+    return Pattern(pattern, is_linear=is_linear, limits=OF_STATEMENTS)
 
 
 def compile_from_message(pattern: str, *, is_linear: bool | None = None) -> Pattern | None:
-    """Compile a pattern that a message brought: it may be short only, and the last are kept.
+    """Compile a pattern that a message brought: it may be small only, and the last are kept.
 
     Returns:
         The pattern; None if it is none, or cannot be run here.
     """
-    if len(pattern) > MAX_PATTERN_CHARACTERS_OF_MESSAGES:
-        return None
+    if len(pattern) > OF_MESSAGES.characters:
+        return None  # nor is it kept
     return _kept(pattern, is_installed() if is_linear is None else is_linear)
 
 
 @lru_cache(maxsize=_KEPT_PATTERNS)
 def _kept(pattern: str, is_linear: bool) -> Pattern | None:
     try:
-        return Pattern(
-            pattern,
-            is_linear=is_linear,
-            limited_characters=_MAX_LIMITED_CHARACTERS_OF_MESSAGES,
-        )
+        return Pattern(pattern, is_linear=is_linear, limits=OF_MESSAGES)
     except PatternError:
         return None
