@@ -1,35 +1,31 @@
 """Fixtures: what the functions that reach out are told while a rule is tested.
 
-Owns their forms and how an entry is found. Answers are handed on as they are written, so that their
-numbers stay exact. A section that is missing is not there at all: its function fails. An entry is
-read when it is asked for, so that an odd one spoils no test but its own; what is not understood is
-an error then, never an answer.
+Owns their sections, how an entry is found, and the forms of an entry; those of a DynamoDB table are
+`rule_tables`'s. Answers are handed on as they are written, so that their numbers stay exact. A
+section that is missing is not there at all: its function fails. An entry is read when it is asked
+for, so that an odd one spoils no test but its own; what is not understood is an error then, never
+an answer.
 
-Source of the forms: the AWS API references: GetThingShadow, GetSecretValue, DescribeThing, and
-DynamoDB's AttributeValue.
+Source of the forms: the AWS API references: GetThingShadow, GetSecretValue, DescribeThing.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar, final
 
 from gateway.cli import raw_json
+from gateway.cli.rule_tables import item_of
 from gateway.errors import GatewayError
 from rules.fields import nearest
-from rules.operators import equal
 from rules.outside import Outside, Secret
-from rules.payload import decode
-from rules.values import V2016, Value, number_text
+from rules.values import Value
 
-__all__ = ["Fixtures", "WrongInput"]
+__all__ = ["Fixtures", "WrongInput", "understood"]
 
 _Answer = TypeVar("_Answer")
-_Item = dict[str, Value]
 
 _SECTIONS: Final = ("shadows", "lambda", "dynamodb", "secrets", "registry", "descriptors")
 
@@ -39,14 +35,6 @@ _FUNCTION_ARN: Final = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([^:]+
 
 _CLASSIC: Final = frozenset({"", "classic"})
 _APIS: Final = ("DescribeThing", "ListThingGroupsForThing")
-
-# DynamoDB's answer to Query and Scan has the items under this name, and the others beside them.
-_LISTS_OF_ITEMS: Final = frozenset({"items", "Items"})
-_BESIDE_ITEMS: Final = frozenset({"Count", "ScannedCount", "ConsumedCapacity", "LastEvaluatedKey"})
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_ATTRIBUTE_TYPES: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
-# DynamoDB itself nests 32 levels.
-_MAX_ATTRIBUTE_DEPTH: Final = 64
 
 
 class WrongInput(GatewayError):  # noqa: N818 - named after what it reports
@@ -82,7 +70,7 @@ class Fixtures(Outside):
             WrongInput: They, or a section, are no JSON object; or a section is unknown.
         """
         sections: dict[str, Mapping[str, str]] = {}
-        for name, section in _read("fixtures", raw_json.members, text).items():
+        for name, section in understood("fixtures", raw_json.members, text).items():
             if name not in _SECTIONS:
                 near = nearest(name, _SECTIONS)
                 remedy = f" (did you mean {near!r}?)" if near else ""
@@ -91,7 +79,7 @@ class Fixtures(Outside):
                     f"fixtures: unknown section {name!r}{remedy}; known sections: {known}"
                 )
             if section != "null":
-                sections[name] = _read(f"fixtures.{name}", _object, section)
+                sections[name] = understood(f"fixtures.{name}", _object, section)
         return cls(sections)
 
     def thing_shadow(self, thing_name: str, shadow_name: str | None) -> bytes | None:
@@ -116,7 +104,7 @@ class Fixtures(Outside):
         """Return the first item of the table that has these members."""
         if self._tables is None:
             return super().dynamodb_item(table_name, key)
-        return _ask("dynamodb", self._tables, table_name, lambda text: _item_of(text, key))
+        return _ask("dynamodb", self._tables, table_name, lambda text: item_of(text, key))
 
     def secret(self, secret_id: str) -> Secret | None:
         """Return the entry with the secret's id, or else the name in its ARN."""
@@ -147,10 +135,20 @@ def _ask(
 ) -> _Answer | None:
     """Read an entry; None where it is missing or null."""
     text = entries.get(name, "null")
-    return None if text == "null" else _read(f"fixtures.{section}.{name}", read, text)
+    return None if text == "null" else understood(f"fixtures.{section}.{name}", read, text)
 
 
-def _read(place: str, read: Callable[[str], _Answer], text: str) -> _Answer:
+def understood(place: str, read: Callable[[str], _Answer], text: str) -> _Answer:
+    """Return what is read from a text.
+
+    Args:
+        place: What stands before the fault in the error, such as the text's name.
+        read: Reads the text; raises ValueError where it does not understand it.
+        text: What a person wrote.
+
+    Raises:
+        WrongInput: It is not understood.
+    """
     try:
         return read(text)
     except ValueError as error:
@@ -235,15 +233,11 @@ def _string(text: str, what: str, otherwise: str = "no string") -> str:
     given = raw_json.value(text)
     if not isinstance(given, str):
         raise ValueError(f"{what} is {otherwise}")
-    _utf8(given)
-    return given
-
-
-def _utf8(text: str) -> bytes:
     try:
-        return text.encode()
+        given.encode()
     except UnicodeEncodeError:
         raise ValueError("it cannot be written in UTF-8") from None
+    return given
 
 
 def _decoded(text: str, what: str) -> bytes:
@@ -251,133 +245,3 @@ def _decoded(text: str, what: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:
         raise ValueError(f"{what} is no base64") from None
-
-
-# --- tables ---------------------------------------------------------------------------------------
-
-
-def _item_of(table: str, key: Mapping[str, Value]) -> bytes | None:
-    """Return the item with a key out of a table: a list of items, one, or items by key value."""
-    if table[0] == "[":
-        return _first(_items(raw_json.items(table)), key)
-    if table[0] != "{":
-        raise ValueError("a table is a list of items, one item, or an object of items")
-    members = raw_json.members(table)
-    for name in members.keys() & _LISTS_OF_ITEMS:
-        if members[name][0] == "[" and members.keys() <= {name} | _BESIDE_ITEMS:
-            return _first(_items(raw_json.items(members[name])), key)
-    partition, *sort = key
-    if _is_typed(members) or members.get(partition, "{")[0] not in "{[":
-        return _first([_item(table)], key, needs=key)
-    name = _key_text(key[partition])
-    if name in members:
-        text, item = _within(name, _item, members[name])
-        if partition in item and _key_text(item[partition]) != name:
-            raise ValueError(f"{name}: its {partition!r} is another")
-        # it may leave out the key it stands under
-        return _first([(text, {partition: key[partition], **item})], key, needs=sort)
-    if odd := [each for each, member in members.items() if member[0] != "{"]:
-        raise ValueError(f"one item needs {partition!r}; among many, {odd[0]!r} is no object")
-    return None
-
-
-def _key_text(value: Value) -> str:
-    """Return the text of a key's value; empty, as no key is, where it can be none."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return ""
-    return number_text(value, V2016)
-
-
-def _first(
-    items: Iterable[tuple[bytes, _Item]], key: Mapping[str, Value], needs: Iterable[str] = ()
-) -> bytes | None:
-    """Return the first item with a key; an item without an attribute it needs is an error."""
-    for text, item in items:
-        for name in needs:
-            if name not in item:
-                raise ValueError(f"an item has no key attribute {name!r}")
-        for name in key.keys() & item.keys():
-            if not _key_text(item[name]):
-                raise ValueError(f"the key attribute {name!r} of an item is no text or number")
-        if all(name in item and equal(item[name], wanted) for name, wanted in key.items()):
-            return text
-    return None
-
-
-def _within(place: str, read: Callable[[str], _Answer], text: str) -> _Answer:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
-
-
-def _items(texts: list[str]) -> Iterator[tuple[bytes, _Item]]:
-    for number, text in enumerate(texts, start=1):
-        yield _within(f"item {number}", _item, text)
-
-
-def _item(text: str) -> tuple[bytes, _Item]:
-    """Return an item as plain JSON and as a value; DynamoDB's own form of JSON is converted."""
-    members = _object(text)
-    if _is_typed(members):
-        plain = (
-            f"{_quoted(name)}:{_attribute(raw_json.value(member), name, _MAX_ATTRIBUTE_DEPTH)}"
-            for name, member in members.items()
-        )
-        text = f"{{{','.join(plain)}}}"
-    encoded = _utf8(text)
-    item = decode(encoded)
-    if not isinstance(item, dict):
-        raise ValueError("an item is nested too deep or has a number out of range")
-    return encoded, item
-
-
-def _is_typed(members: Mapping[str, str]) -> bool:
-    """Whether each attribute is an object with a type as its only key, such as `{"S": "x"}`."""
-    for text in members.values():
-        if text[0] != "{":
-            return False
-        attribute = raw_json.members(text)
-        if len(attribute) != 1 or not attribute.keys() <= _ATTRIBUTE_TYPES:
-            return False
-    return bool(members)
-
-
-def _attribute(value: object, name: str, room: int) -> str:
-    """Return the plain JSON text of an attribute's value, such as `{"N": "5"}`."""
-    if room == 0:
-        raise ValueError(f"the attribute {name!r} is nested too deep")
-    kind, content = "a value", None
-    if isinstance(value, dict) and len(value) == 1:
-        kind, content = next(iter(value.items()))
-    match kind, content:
-        case "S" | "B", str():
-            return _quoted(content)
-        case "N", str() if _NUMBER.fullmatch(content):
-            return content
-        case "BOOL", bool():
-            return "true" if content else "false"
-        case "NULL", bool():
-            return "null"
-        case "SS" | "BS" | "NS", list():
-            return _list([_attribute({kind[0]: each}, name, room - 1) for each in content])
-        case "L", list():
-            return _list([_attribute(each, name, room - 1) for each in content])
-        case "M", dict():
-            pairs = (
-                f"{_quoted(key)}:{_attribute(each, name, room - 1)}"
-                for key, each in content.items()
-            )
-            return f"{{{','.join(pairs)}}}"
-        case _:
-            raise ValueError(f"the attribute {name!r} is not as DynamoDB writes {kind}")
-
-
-def _list(texts: list[str]) -> str:
-    return f"[{','.join(texts)}]"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
