@@ -111,7 +111,7 @@ def _add_context_options(parser: argparse.ArgumentParser) -> None:
 
 def run_test(options: argparse.Namespace) -> int:
     """Test; return the exit code."""
-    from gateway.cli.rule_context import WrongInput
+    from gateway.cli.rule_input import WrongInput
 
     try:
         if options.cases:
@@ -126,7 +126,7 @@ def run_test(options: argparse.Namespace) -> int:
 
 def _run_cases(options: argparse.Namespace) -> int:
     from gateway.cli.rule_cases import answer_all
-    from gateway.cli.rule_context import WrongInput
+    from gateway.cli.rule_input import WrongInput
 
     given = [name for name in _OF_ONE if getattr(options, name) is not None]
     if given:

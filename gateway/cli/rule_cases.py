@@ -17,15 +17,8 @@ from typing import BinaryIO, Final
 
 import rules
 from gateway.cli import raw_json
-from gateway.cli.rule_context import (
-    Surroundings,
-    WrongInput,
-    decode_base64,
-    known_members,
-    members_of,
-    read_surroundings,
-    text_of,
-)
+from gateway.cli.rule_context import Surroundings, read_surroundings
+from gateway.cli.rule_input import WrongInput, decode_base64, known_members, members_of, text_of
 from gateway.cli.rule_topic import arrive
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import check_topic_name

@@ -6,39 +6,26 @@ What the fixtures answer is `rule_fixtures`'s, the forms of properties are `rule
 
 from __future__ import annotations
 
-import base64
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import rules
 from gateway.cli import raw_json
-from gateway.cli.rule_fixtures import Fixtures, WrongInput, understood
-from gateway.cli.rule_properties import (
-    PROPERTY_KEYS,
-    UNSEEN_PROPERTIES,
-    check_text,
-    properties_of,
-    text_of,
-)
-from rules.fields import nearest
+from gateway.cli.rule_fixtures import Fixtures
+from gateway.cli.rule_input import WrongInput, known_members, members_of, text_of, understood
+from gateway.cli.rule_properties import PROPERTY_KEYS, UNSEEN_PROPERTIES, properties_of
 from rules.message import MqttProperties
 from rules.outside import NOTHING_OUTSIDE
 
 __all__ = [
     "Surroundings",
-    "WrongInput",
     "check_ms",
-    "check_text",
-    "decode_base64",
-    "known_members",
-    "members_of",
     "now_ms",
     "read_properties",
     "read_surroundings",
-    "text_of",
 ]
 
 _Read = TypeVar("_Read")
@@ -120,69 +107,6 @@ def check_ms(value: object, what: str) -> int:
     if type(value) is not int or abs(value) >= _MAX_MS:
         raise WrongInput(f"{what} is no whole number of milliseconds since 1970")
     return value
-
-
-def decode_base64(text: str, what: str) -> bytes:
-    """Return the bytes of a text in base64.
-
-    Raises:
-        WrongInput: It is no base64.
-    """
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise WrongInput(f"{what} is no base64") from None
-
-
-def members_of(text: str, what: str) -> dict[str, str]:
-    """Return the members of an object, with their texts.
-
-    Args:
-        text: JSON.
-        what: How to call it.
-
-    Raises:
-        WrongInput: It is no object.
-    """
-    return understood(f"{what} is no JSON object", raw_json.members, text)
-
-
-def known_members(
-    members: Mapping[str, str],
-    what: str,
-    known: Mapping[str, Iterable[str]],
-    ignored: Iterable[str] = (),
-) -> dict[str, str]:
-    """Return the members that have a meaning, by their documented names.
-
-    Args:
-        members: Keys as they were written, and the texts of their values.
-        what: How to call the object.
-        known: The documented names, with other spellings.
-        ignored: What may stand there without a meaning.
-
-    Raises:
-        WrongInput: There is another key, or one thing has two values.
-    """
-    names = {name: name for name in known}
-    names |= {spelling: name for name, spellings in known.items() for spelling in spellings}
-    passed_over = frozenset(ignored)
-    found: dict[str, str] = {}
-    for key, text in members.items():
-        name = names.get(key)
-        if name is None:
-            if key in passed_over:
-                continue
-            near = nearest(key, (*names, *passed_over))
-            remedy = f" (did you mean {near!r}?)" if near else ""
-            raise WrongInput(
-                f"{what} has an unknown key {key!r}{remedy}; known keys: {', '.join(known)}"
-            )
-        if found.get(name, "null") == "null":
-            found[name] = text
-        elif text != "null":
-            raise WrongInput(f"{what} has {name} twice; one of them is spelled {key!r}")
-    return found
 
 
 def read_surroundings(text: str) -> Surroundings:

@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar, final
 
 from gateway.cli import raw_json
+from gateway.cli.rule_input import WrongInput, understood
 from gateway.cli.rule_tables import item_of
-from gateway.errors import GatewayError
 from rules.fields import nearest
 from rules.outside import Outside, Secret
 from rules.values import Value
 
-__all__ = ["Fixtures", "WrongInput", "understood"]
+__all__ = ["Fixtures"]
 
 _Answer = TypeVar("_Answer")
 
@@ -35,12 +35,6 @@ _FUNCTION_ARN: Final = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([^:]+
 
 _CLASSIC: Final = frozenset({"", "classic"})
 _APIS: Final = ("DescribeThing", "ListThingGroupsForThing")
-
-
-class WrongInput(GatewayError):  # noqa: N818 - named after what it reports
-    """What a person gave to test with cannot be used."""
-
-    code = "wrong-input"
 
 
 @final
@@ -136,23 +130,6 @@ def _ask(
     """Read an entry; None where it is missing or null."""
     text = entries.get(name, "null")
     return None if text == "null" else understood(f"fixtures.{section}.{name}", read, text)
-
-
-def understood(place: str, read: Callable[[str], _Answer], text: str) -> _Answer:
-    """Return what is read from a text.
-
-    Args:
-        place: What stands before the fault in the error, such as the text's name.
-        read: Reads the text; raises ValueError where it does not understand it.
-        text: What a person wrote.
-
-    Raises:
-        WrongInput: It is not understood.
-    """
-    try:
-        return read(text)
-    except ValueError as error:
-        raise WrongInput(f"{place}: {error}") from None
 
 
 def _find(entries: Mapping[str, str], wanted: str, arn: re.Pattern[str]) -> str | None:

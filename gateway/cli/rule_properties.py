@@ -1,4 +1,4 @@
-"""The MQTT 5 properties of a message to test with, and the strings that MQTT can carry.
+"""The MQTT 5 properties of a message to test with.
 
 Owns the names of the properties and the forms in which people and other tools write them, each
 fault a sentence. Knows nothing of the rest that surrounds a message.
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.cli import raw_json
-from gateway.cli.rule_fixtures import WrongInput, understood
+from gateway.cli.rule_input import WrongInput, check_text, text_of, understood
 from rules.message import MqttProperties
 
-__all__ = ["PROPERTY_KEYS", "UNSEEN_PROPERTIES", "check_text", "properties_of", "text_of"]
+__all__ = ["PROPERTY_KEYS", "UNSEEN_PROPERTIES", "properties_of"]
 
 # The documented names, each with the spellings that other tools have for it.
 PROPERTY_KEYS: Final = {
@@ -53,34 +53,6 @@ _FORMAT_INDICATORS: Final = {
 }
 # What one user property looks like where its name and value have names themselves.
 _PAIR_KEYS: Final = ({"key", "value"}, {"name", "value"})
-
-
-def check_text(text: str, what: str) -> str:
-    """Return a text that UTF-8 can say.
-
-    Raises:
-        WrongInput: It holds bytes that are no UTF-8, or half of a surrogate pair.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise WrongInput(f"{what} cannot be written in UTF-8") from None
-    return text
-
-
-def text_of(members: Mapping[str, str], key: str) -> str | None:
-    """Return a string member; None where it is missing or null.
-
-    Raises:
-        WrongInput: It is something else.
-    """
-    text = members.get(key, "null")
-    if text == "null":
-        return None
-    value = understood(f"{key} cannot be read", raw_json.value, text)
-    if not isinstance(value, str):
-        raise WrongInput(f"{key} is no string")
-    return check_text(value, key)
 
 
 def properties_of(members: Mapping[str, str]) -> MqttProperties:

@@ -16,15 +16,9 @@ from typing import Final
 import rules
 from gateway.cli.lines import render
 from gateway.cli.output import wants_colour
-from gateway.cli.rule_context import (
-    Surroundings,
-    WrongInput,
-    check_ms,
-    check_text,
-    decode_base64,
-    read_properties,
-)
+from gateway.cli.rule_context import Surroundings, check_ms, read_properties
 from gateway.cli.rule_fixtures import Fixtures
+from gateway.cli.rule_input import WrongInput, check_text, decode_base64
 from gateway.cli.rule_picture import draw, draw_problems
 from gateway.cli.rule_trial import Subject, as_json, judge
 from gateway.mqtt.errors import InvalidTopic

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.main import main
 from gateway.cli.rule_cases import KEYS, REMARKS, answer, answer_all
-from gateway.cli.rule_context import WrongInput
+from gateway.cli.rule_input import WrongInput
 
 NEW = "2016-03-23"
 DIGITS = "1234567890123456789012345678901234"

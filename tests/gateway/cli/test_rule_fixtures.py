@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.cli.main import main
 from gateway.cli.rule_cases import answer
-from gateway.cli.rule_context import WrongInput
 from gateway.cli.rule_fixtures import Fixtures
+from gateway.cli.rule_input import WrongInput
 from rules.outside import Secret
 
 DIGITS = "1234567890123456789012345678901234"
