@@ -29,6 +29,9 @@ MAX_DESCRIPTOR_BYTES: Final = 32 * 1024
 _MAX_SETS: Final = 16
 _MAX_READERS: Final = 64
 
+# Names may come from messages: longer ones are neither kept nor said in full.
+_MAX_NAME: Final = 200
+
 _SUFFIX: Final = ".proto"
 _MAKE_IT_SO: Final = "make it with protoc --include_imports --descriptor_set_out"
 
@@ -45,7 +48,9 @@ def message_reader(descriptor_set: bytes, proto_name: str, message_type: str) ->
     Raises:
         EvaluationFailed: There is no such type in the set, or the set cannot be used.
     """
-    found = _reader(descriptor_set, proto_name, message_type)
+    is_kept = len(proto_name) <= _MAX_NAME and len(message_type) <= _MAX_NAME
+    reader = _reader if is_kept else _reader.__wrapped__
+    found = reader(descriptor_set, proto_name, message_type)
     if isinstance(found, str):
         raise EvaluationFailed(f"decode: {found}", hint=_MAKE_IT_SO)
     return found
@@ -60,10 +65,10 @@ def _reader(descriptor_set: bytes, proto_name: str, message_type: str) -> Messag
     pool, files = loaded
     file = _file(files, proto_name)
     if file is None:
-        return f"the descriptor file has no {proto_name!r}"
+        return f"the descriptor file has no {_cut(proto_name)!r}"
     descriptor = _message(pool, file, message_type)
     if descriptor is None:
-        return f"{file.name} has no message type {message_type!r}"
+        return f"{_cut(file.name)} has no message type {_cut(message_type)!r}"
     return MessageReader(descriptor)
 
 
@@ -84,8 +89,12 @@ def _load(descriptor_set: bytes) -> tuple[DescriptorPool, tuple[FileDescriptorPr
         for file in files:  # one implementation of the library builds files when they are looked up
             pool.FindFileByName(file.name)
     except (TypeError, KeyError, ValueError, DecodeError) as error:
-        return f"the descriptor file is not complete: {error}"
+        return f"the descriptor file is not complete: {_cut(str(error))}"
     return pool, files
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
 
 
 def _file(files: tuple[FileDescriptorProto, ...], name: str) -> FileDescriptorProto | None:

@@ -23,14 +23,23 @@ Format" for what AWS does not say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from rules.protobuf.scalars import Convert, Room, TooLarge, duration, scalar, timestamp, whole
+from rules.protobuf.scalars import (
+    Convert,
+    Room,
+    TooLarge,
+    array_of,
+    duration,
+    scalar,
+    timestamp,
+    written_bytes,
+)
 from rules.values import UNDEFINED, Value
 
 __all__ = ["MessageReader"]
@@ -77,7 +86,7 @@ class _Shape:
             if known is None:
                 known = fields[field.number] = self._field(field)
             name, convert = known
-            room.take(len(name) + 4)
+            room.take(len(name) + 3)
             result[name] = convert(value, room, depth + 1)
         return result
 
@@ -104,7 +113,7 @@ class _Shape:
         if kind is not None and kind.GetOptions().map_entry:
             return name, _map(self._item(kind.fields_by_name["value"]))
         item = self._item(field)
-        return name, _array(item) if field.is_repeated else item
+        return name, array_of(item) if field.is_repeated else item
 
     def _item(self, field: FieldDescriptor) -> Convert:
         kind = field.message_type
@@ -124,32 +133,15 @@ def _shape(descriptor: Descriptor, shapes: dict[str, _Shape]) -> Convert:
     return convert
 
 
-def _array(item: Convert) -> Convert:
-    if item is whole:
-        return _wholes
-
-    def convert(values: Iterable[Any], room: Room, depth: int) -> Value:
-        room.enter(depth)
-        return [item(value, room, depth + 1) for value in values]
-
-    return convert
-
-
-def _wholes(values: Iterable[int], room: Room, depth: int) -> Value:
-    room.enter(depth)
-    numbers: list[Value] = list(values)
-    room.take(2 * len(numbers))
-    return numbers
-
-
 def _map(item: Convert) -> Convert:
     def convert(entries: Mapping[Any, Any], room: Room, depth: int) -> Value:
         room.enter(depth)
-        room.take(5 * len(entries))
+        if 4 * len(entries) > room.bytes_left:
+            raise TooLarge
         result: dict[str, Value] = {}
         for key in sorted(entries):
             text = ("true" if key else "false") if isinstance(key, bool) else str(key)
-            room.take(len(text))
+            room.take(written_bytes(text) + 1)
             result[text] = item(entries[key], room, depth + 1)
         return result
 

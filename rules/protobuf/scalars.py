@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import math
-import struct
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, final
 
+import orjson
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from rules.payload import MAX_DEPTH
@@ -25,10 +26,11 @@ __all__ = [
     "Convert",
     "Room",
     "TooLarge",
+    "array_of",
     "duration",
     "scalar",
     "timestamp",
-    "whole",
+    "written_bytes",
 ]
 
 # AWS's limit for what a message becomes.
@@ -42,8 +44,8 @@ _SMALL: Final = 1e-4
 _LARGE: Final = 1e15
 _LONG: Final = 16
 
-_pack: Final = struct.Struct("<f").pack
-_unpack: Final = struct.Struct("<f").unpack
+# With these exponents repr has one, and JSON has all digits.
+_WRITTEN_OUT: Final = frozenset(("e-05", "e-06", *(f"e+{places}" for places in range(16, 34))))
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_TIMESTAMP_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -63,11 +65,14 @@ class Room:
     __slots__ = ("bytes_left", "messages_left")
 
     def __init__(self) -> None:
-        self.bytes_left = MAX_OUTPUT_BYTES
+        self.bytes_left = MAX_OUTPUT_BYTES + 1  # there is no comma behind the last
         self.messages_left = _MAX_MESSAGES
 
     def take(self, count: int) -> None:
-        """Use up bytes of the JSON that the value will be; a lower bound is enough."""
+        """Use up bytes of the JSON that the value will be.
+
+        Each item counts the comma behind it. A lower bound by a few bytes is enough.
+        """
         self.bytes_left -= count
         if self.bytes_left < 0:
             raise TooLarge
@@ -91,7 +96,7 @@ Convert: TypeAlias = Callable[[Any, Room, int], Value]
 
 def whole(value: int, room: Room, depth: int) -> Value:
     """Return an integer as it is."""
-    room.take(2)
+    room.take(len(str(value)) + 1)
     return value
 
 
@@ -100,56 +105,96 @@ def _boolean(value: bool, room: Room, depth: int) -> Value:
     return value
 
 
+def written_bytes(text: str) -> int:
+    """Return the length of a text in JSON: quotes, escapes and all."""
+    return len(orjson.dumps(text))
+
+
 def _text(value: str | bytes, room: Room, depth: int) -> Value:
     if isinstance(value, bytes):  # what the library gives where proto2 sent no UTF-8
         raise ValueError("a string that is not UTF-8")
-    room.take(len(value) + 3)
+    room.take(written_bytes(value) + 1)
     return value
 
 
 def _base64(value: bytes, room: Room, depth: int) -> Value:
-    room.take(len(value) * 4 // 3 + 3)
+    room.take(-(-len(value) // 3) * 4 + 3)
     return base64.b64encode(value).decode()
 
 
 def _double(value: float, room: Room, depth: int) -> Value:
-    if not math.isfinite(value):
-        return _not_finite(value, room)
-    text = repr(value)
-    room.take(len(text) - 2)
-    # As `values` has it: a float stands for at most 15 digits without an exponent.
-    if value == 0 or (_SMALL <= abs(value) < _LARGE and len(text) <= _LONG):
-        return value
-    return Decimal(text)
+    return _doubles([value], room)[0]
 
 
 def _float(value: float, room: Room, depth: int) -> Value:
-    """Return the shortest decimal that is the same in binary32."""
-    if not math.isfinite(value):
-        return _not_finite(value, room)
+    return _floats([value], room)[0]
+
+
+def _wholes(values: list[int], room: Room) -> list[Value]:
+    # str writes two characters between items, JSON one.
+    room.take(len(str(values)) - len(values))
+    return list(values)
+
+
+def _doubles(values: list[float], room: Room) -> list[Value]:
+    texts = list(map(repr, values))
+    _take_numbers(texts, room)
+    return [_number(value, text) for value, text in zip(values, texts, strict=True)]
+
+
+def _take_numbers(texts: list[str], room: Room) -> None:
+    written = ",".join([*texts, ""])
+    # JSON leaves off ".0", and has quotes and longer words where there is no number.
+    more = 7 * written.count("inf,") + 2 * written.count("nan,") - 2 * written.count(".0,")
+    if "e" in written:
+        longer = [text for text in texts if text[-4:] in _WRITTEN_OUT]
+        more += sum(len(format(Decimal(text), "f")) - len(text) for text in longer)
+    room.take(len(written) + more)
+
+
+def _number(value: float, text: str) -> Value:
+    # As `values` has it: a float stands for at most 15 digits without an exponent.
+    if (_SMALL <= abs(value) < _LARGE and len(text) <= _LONG) or value == 0:
+        return value
+    return Decimal(text) if math.isfinite(value) else _not_finite(value)
+
+
+def _floats(values: list[float], room: Room) -> list[Value]:
+    """Return the shortest decimals that are the same in binary32."""
+    different = list(set(values))
     # Six decimal digits always survive binary32, and nine always name one.
-    shortest = _rounded("%.6g", value)
-    if shortest is None:
-        shortest = _rounded("%.8g", value)
-        if shortest is None:
-            shortest = float(f"{value:.9g}")
-        else:
-            shorter = _rounded("%.7g", value)
-            shortest = shortest if shorter is None else shorter
-    return _double(shortest, room, depth)
+    texts, wrong = _in_digits(6, different)
+    if wrong:
+        with_eight, need_nine = _in_digits(8, [different[index] for index in wrong])
+        shorter = sorted(set(range(len(wrong))).difference(need_nine))
+        with_seven, need_eight = _in_digits(7, [different[wrong[index]] for index in shorter])
+        with_nine, _ = _in_digits(9, [different[wrong[index]] for index in need_nine])
+        for index, text in zip(shorter, with_seven, strict=True):
+            texts[wrong[index]] = text
+        for index in need_eight:
+            texts[wrong[shorter[index]]] = with_eight[shorter[index]]
+        for index, text in zip(need_nine, with_nine, strict=True):
+            texts[wrong[index]] = text
+    numbers = list(map(float, texts))
+    texts = [
+        repr(number) if "e" in text else text for number, text in zip(numbers, texts, strict=True)
+    ]
+    text_of = dict(zip(different, texts, strict=True))
+    _take_numbers(list(map(text_of.__getitem__, values)), room)
+    converted = [_number(number, text) for number, text in zip(numbers, texts, strict=True)]
+    return list(map(dict(zip(different, converted, strict=True)).__getitem__, values))
 
 
-def _rounded(layout: str, value: float) -> float | None:
-    """Return a binary32 number in fewer digits, unless they mean another one."""
-    rounded = float(layout % value)
-    try:
-        return rounded if _unpack(_pack(rounded))[0] == value else None
-    except OverflowError:  # rounded up beyond the largest
-        return None
+def _in_digits(digits: int, values: list[float]) -> tuple[list[str], list[int]]:
+    """Return binary32 numbers in so many digits, and the indexes where that names another one."""
+    texts = (f"%.{digits}g " * len(values) % tuple(values)).split()
+    read = array("f", map(float, texts))  # what is beyond the largest becomes infinite
+    pairs = enumerate(zip(values, read, strict=True))
+    # What is no number is equal to nothing, itself included.
+    return texts, [index for index, (one, again) in pairs if one != again and one == one]
 
 
-def _not_finite(value: float, room: Room) -> Value:
-    room.take(5)
+def _not_finite(value: float) -> Value:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
@@ -159,14 +204,17 @@ def _enumeration(enum: EnumDescriptor) -> Convert:
     names = {number: value.name for number, value in enum.values_by_number.items()}
 
     def convert(value: int, room: Room, depth: int) -> Value:
-        room.take(2)
-        return names.get(value, value)
+        name = names.get(value)
+        if name is None:
+            return whole(value, room, depth)
+        room.take(len(name) + 3)
+        return name
 
     return convert
 
 
 def _null(value: int, room: Room, depth: int) -> Value:
-    room.take(4)
+    room.take(5)
     return None
 
 
@@ -179,6 +227,13 @@ _SCALARS: Final[dict[int, Convert]] = {
     FieldDescriptor.CPPTYPE_FLOAT: _float,
     FieldDescriptor.CPPTYPE_BOOL: _boolean,
 }
+# Fields of numbers may have tens of thousands of them: so many at once, and room is looked for.
+_CHUNK: Final = 1024
+_CHUNKS: Final[dict[Convert, Callable[[list[Any], Room], list[Value]]]] = {
+    whole: _wholes,
+    _double: _doubles,
+    _float: _floats,
+}
 
 
 def scalar(field: FieldDescriptor) -> Convert:
@@ -188,6 +243,29 @@ def scalar(field: FieldDescriptor) -> Convert:
     if field.type == FieldDescriptor.TYPE_BYTES:
         return _base64
     return _SCALARS.get(field.cpp_type, _text)
+
+
+def array_of(item: Convert) -> Convert:
+    """Return how a repeated field becomes an Array."""
+    chunk = _CHUNKS.get(item)
+
+    def each(values: Iterable[Any], room: Room, depth: int) -> Value:
+        room.enter(depth)
+        return [item(value, room, depth + 1) for value in values]
+
+    if chunk is None:
+        return each
+
+    def chunks(values: Sequence[Any], room: Room, depth: int) -> Value:
+        room.enter(depth)
+        if 2 * len(values) > room.bytes_left:  # a digit and a comma each
+            raise TooLarge
+        result: list[Value] = []
+        for start in range(0, len(values), _CHUNK):
+            result.extend(chunk(list(values[start : start + _CHUNK]), room))
+        return result
+
+    return chunks
 
 
 def _fraction(nanos: int) -> str:

@@ -14,15 +14,17 @@ from __future__ import annotations
 from typing import Final, final
 
 from rules.regex.character_sets import CharacterSet, FlatSet, contains
+from rules.regex.sizes import OF_STATEMENTS
 from rules.regex.tree import Choice, Greed, Group, Node, OneOf, Point, Repeat, Sequence
 
 __all__ = ["has_few_states"]
 
-_MOST_STATES: Final = 300
+_MOST_STATES: Final = OF_STATEMENTS.automaton_states
 _MOST_STEPS: Final = 12_000
 _MOST_INSTRUCTIONS: Final = 1000
 _MOST_CLASSES: Final = 100
 _MOST_PROPERTIES: Final = 3
+_MOST_COMPARISONS: Final = 20_000
 
 _MATCH: Final = -1
 _BEGIN_ANYWHERE: Final = -2
@@ -32,12 +34,17 @@ class _GaveUp(Exception):  # noqa: N818
     pass
 
 
-def has_few_states(root: Node) -> bool:
-    """Whether the automaton of a pattern is known to stay small."""
+def has_few_states(root: Node, most: int = _MOST_STATES) -> bool:
+    """Whether the automaton of a pattern is known to stay small.
+
+    Args:
+        root: The pattern.
+        most: How many states it may have, each way.
+    """
     try:
         forward = _Program(root, is_reversed=False)
-        _count(forward, is_anchored=_begins_at_start(root))
-        _count(_Program(root, is_reversed=True), is_anchored=True)
+        _count(forward, most, is_anchored=_begins_at_start(root))
+        _count(_Program(root, is_reversed=True), most, is_anchored=True)
     except _GaveUp:
         return False
     return True
@@ -104,6 +111,7 @@ class _Program:
         return len(self.sets) - 1
 
     def _add(self, node: Node, then: int) -> int:
+        self.spend(1)  # what is empty adds no instruction, however often it is counted
         if isinstance(node, OneOf):
             number = self.different.setdefault(node.characters, len(self.different))
             return self._new(number, then)
@@ -166,7 +174,7 @@ class _Program:
         return closure
 
 
-def _count(program: _Program, *, is_anchored: bool) -> None:
+def _count(program: _Program, most: int, *, is_anchored: bool) -> None:
     """Build the automaton.
 
     Raises:
@@ -197,7 +205,7 @@ def _count(program: _Program, *, is_anchored: bool) -> None:
             if following not in seen:
                 seen.add(following)
                 waiting.append(following)
-            if len(seen) > _MOST_STATES:
+            if len(seen) > most:
                 raise _GaveUp
 
 
@@ -216,6 +224,8 @@ def _columns(different: dict[CharacterSet, int]) -> list[int]:
         known.update(item.limited for item in one.properties)
     names = sorted(known)
     if len(starts) > _MOST_CLASSES or len(names) > _MOST_PROPERTIES:
+        raise _GaveUp
+    if (len(starts) << len(names)) * sum(1 + len(one.ranges) for one in sets) > _MOST_COMPARISONS:
         raise _GaveUp
     columns: set[int] = set()
     for code_point in starts:

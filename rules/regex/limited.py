@@ -100,13 +100,15 @@ class Limited:
             raise UnsupportedPattern("it is too long for what it uses")
         regex = importlib.import_module("regex")
         try:
-            compiled = regex.compile(text, regex.V1)
+            compiled = regex.compile(text, regex.V1, cache_pattern=False)
         except regex.error as error:
             if "property" in str(error):
                 raise InvalidPattern("it names a script or block that does not exist") from error
             raise UnsupportedPattern(f"it cannot be run: {error}") from error
         except (RecursionError, OverflowError, MemoryError) as error:
             raise UnsupportedPattern("it is too large") from error
+        finally:
+            regex.purge()  # it notes every text it has compiled, for ever where nothing is kept
         self._search: Final[Callable[..., Any]] = compiled.search
 
     def search(

@@ -90,6 +90,8 @@ class Linear:
             compiled = re2.compile(text.encode(), options)
         except re2.error as error:
             raise NotLinear(str(error)) from error
+        finally:
+            re2.purge()  # the module keeps 128 patterns, however large
         self.size: Final[int] = compiled.programsize
         self._search: Final[Callable[[bytes, int], Any]] = compiled.search
         self.points: Final = frozenset(writer.points)

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _KEPT_PATTERNS: Final = 16
-"""How many patterns of messages are kept; each may take the linear engine's memory twice."""
+"""How many patterns of messages are kept; with groups, each may take RE2's memory twice."""
 
 _REPLACE_LIMIT_S: Final = 0.005
 
@@ -170,7 +170,11 @@ class Pattern:
         data = text.encode(errors=_SURROGATES)
         if len(data) * linear.size > _STEPS:
             if self._has_few_states is None:
-                self._has_few_states = has_few_states(self._tree.root)
+                limits = self._limits
+                self._has_few_states = (
+                    linear.size <= limits.automaton_instructions
+                    and has_few_states(self._tree.root, limits.automaton_states)
+                )
             if not self._has_few_states:
                 return None
         return data

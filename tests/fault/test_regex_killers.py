@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rules import regex
-from rules.regex.pattern import MAX_PATTERN_CHARACTERS_OF_MESSAGES
+from rules.regex.sizes import OF_MESSAGES
 from tests.rig.gateway_process import GatewayProcess, drain
 from tests.rig.mqtt_client import BarePublisher
 from tests.rig.session_client import SessionClient
@@ -33,6 +33,7 @@ WORDS = ("lorem ipsum, dolor sit amet; " * SIZE)[:SIZE]
 LINES = ("key=value\n" * SIZE)[:SIZE]
 QUOTES = '"' * SIZE
 WIDE = "é漢😀" * (SIZE // 9)
+EVERYWHERE = "".join(chr(0x100 + number * number % 52_889) for number in range(SIZE // 3))
 
 KILLERS = {
     "nested plus": (r"(a+)+$", A[:-1] + "!"),
@@ -116,11 +117,11 @@ def test_a_killer_ends_in_time(name: str, length: str, is_linear: bool) -> None:
     "piece",
     ["a", "(a+)+", "(a|b)?", r"\p{L}", r"[\p{L}&&[^b]]", "(?=a)", "(?iu)é", "(?i:a)", "[a-z0-9_]",
      "a{1,1000}", "(?:a*)*", r"(\w)\1", "[^é]{9}", "(?<!a{1,9})", r"(?U)\w", "a|", r"\X", "(?:",
-     "(", "[", r"\Qa\E"],
+     "(", "[", r"\Qa\E", r"\b", "$", r"\h", r"\R", ".", "[^é]", "(?m)^", "a{1,300}", "(|)*+"],
 )  # fmt: skip
 def test_the_longest_pattern_of_a_message_compiles_in_time(piece: str, is_linear: bool) -> None:
     regex.compile_from_message("(?iu)é|a", is_linear=is_linear)  # the tables are there
-    for length in (299, MAX_PATTERN_CHARACTERS_OF_MESSAGES):
+    for length in (22, 60, 299, OF_MESSAGES.characters):
         best = float("inf")
         source = piece * (length // len(piece))
         for tail in ("", "b", "|"):  # a pattern that was kept would prove nothing
@@ -130,6 +131,24 @@ def test_the_longest_pattern_of_a_message_compiles_in_time(piece: str, is_linear
                 pattern.matches(NOISE)
             best = min(best, time.thread_time() - start)
         assert best < LIMIT_S
+
+
+@pytest.mark.parametrize("text", [A, AB, NOISE, WIDE, EVERYWHERE], ids=range(5))
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"(([^é])+?)*" * 54, r"(.)+?" * 50, r"((?s:.)([一-漢])*(?:\p{L}([a-f])*|([c-k])?(é)?))*",
+        r"((([\x{100}-\x{ffff}])*?\p{L})?)*", r"([^é])*[^\p{L}a](?:((?s:.))*|😀)", r"\p{L}+\d",
+        r"[^\p{L}a]\p{L}([^a])*", "(?:a|)" * 160, r"(?:(?:(((\b)+)+|(|))){50,})+?",
+        "(?:é|(?:é|[^é]))" * 7,
+    ],
+)  # fmt: skip
+def test_an_automaton_too_large_for_its_memory_is_not_begun(source: str, text: str) -> None:
+    """With too little memory RE2 steps through the program instead: 200 ms, were it let."""
+    compiled = regex.compile_from_message(source, is_linear=True)
+    assert compiled is not None
+    assert best_s(compiled, "matches", text) < LIMIT_S
+    assert best_s(compiled, "replace", text, "<$0>") < LIMIT_S
 
 
 def test_the_killers_are_killers() -> None:

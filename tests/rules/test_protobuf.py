@@ -199,6 +199,42 @@ def test_what_becomes_too_long_is_undefined(count: int, is_given: bool) -> None:
     assert (value == {"many_uint32": [1] * count}) if is_given else value is UNDEFINED
 
 
+@pytest.mark.parametrize(
+    ("name", "item", "written"),
+    [
+        ("colours", 1, 6), ("colours", 0, 17), ("colours", 77, 3), ("many_int32", 1, 2),
+        ("many_int32", 100, 4), ("many_int32", -1, 3), ("many_uint64", 2**64 - 1, 21),
+        ("many_bool", True, 5), ("many_float", 1.0, 2), ("many_float", 0.1, 4),
+        ("many_float", 1e6, 8), ("many_float", 1e-5, 8), ("many_float", 0.333333343, 11),
+        ("many_float", math.nan, 6), ("many_float", -math.inf, 12), ("many_double", 1e-6, 9),
+        ("many_double", 0.5, 4), ("many_double", 1e33, 35), ("many_double", -1.5e16, 19),
+        ("many_double", 1e34, 6), ("many_double", -1.25e-5, 11), ("many_float", 1e16, 18),
+        ("many_double", 1e300, 7), ("many_double", math.nan, 6),
+        ("many_double", math.inf, 11), ("many_string", "", 3), ("many_string", "é", 5),
+        ("many_string", "\x00", 9), ("many_bytes", b"a", 7), ("many_inner", {}, 3),
+    ],
+)  # fmt: skip
+def test_what_is_written_is_what_is_counted(name: str, item: object, written: int) -> None:
+    """The last array that fits is given, and one with a few more is not; a comma goes with each."""
+    around = len(f'{{"{name}":[]}}')
+    fits = (MAX_OUTPUT_BYTES - around + 1) // written
+    if isinstance(item, dict):
+        fits = 5_000  # as many messages as there may be
+    message = Everything(**{name: [item] * fits})
+    assert len(text_of(message).encode()) == around + fits * written - 1
+    assert len(encode(read(message), V2016)) <= MAX_OUTPUT_BYTES
+    assert read(Everything(**{name: [item] * (fits + 4)})) is UNDEFINED
+
+
+def test_keys_are_counted_with_their_escapes() -> None:
+    name = "by_string"
+    fits = {f"\x00{number:05}": {} for number in range(4_000)}
+    assert isinstance(read(Everything(**{name: fits})), dict)
+    long = {"\x00" * 1000 + str(number): {} for number in range(22)}
+    assert read(Everything(**{name: long})) is UNDEFINED
+    assert isinstance(read(Everything(**{name: dict(list(long.items())[:21])})), dict)
+
+
 MANY = MAX_OUTPUT_BYTES // 3
 HOSTILE: dict[str, Callable[[], Message]] = {
     "empty messages": lambda: Everything(many_again=[Everything()] * MANY),
@@ -207,6 +243,9 @@ HOSTILE: dict[str, Callable[[], Message]] = {
     "empty texts": lambda: Everything(many_string=[""] * MANY),
     "ones": lambda: Everything(many_int32=[1] * (MAX_OUTPUT_BYTES - 8)),
     "awkward floats": lambda: Everything(many_float=[0.1234567891] * (MAX_OUTPUT_BYTES // 4)),
+    "different floats": lambda: Everything(many_float=[n / 10 for n in range(20_000)]),
+    "tiny floats": lambda: Everything(many_float=[1.2345678e-30 * n for n in range(32_000)]),
+    "no numbers": lambda: Everything(many_float=[math.nan] * 20_000),
     "awkward doubles": lambda: Everything(many_double=[1 / 3] * (MAX_OUTPUT_BYTES // 8)),
     "enums": lambda: Everything(colours=[1] * (MAX_OUTPUT_BYTES - 8)),
     "keys": lambda: Everything(by_int64={n: {} for n in range(MAX_OUTPUT_BYTES // 8)}),
@@ -217,10 +256,12 @@ HOSTILE: dict[str, Callable[[], Message]] = {
 def test_no_message_of_128_kb_stalls(name: str) -> None:
     data = HOSTILE[name]().SerializeToString()[: MAX_OUTPUT_BYTES * 2]
     read(data)  # the converters are made with the first message
-    started = time.perf_counter()
+    best = math.inf
     for _ in range(3):
+        started = time.thread_time()
         read(data)
-    assert (time.perf_counter() - started) / 3 < 0.25  # some ms on an idle core
+        best = min(best, time.thread_time() - started)
+    assert best < 0.1  # some ms on an idle core; different floats some 20
 
 
 @FEW

@@ -7,6 +7,7 @@ from google.protobuf import descriptor_pb2
 
 import rules
 from rules.protobuf import MAX_DESCRIPTOR_BYTES, message_reader
+from rules.protobuf import descriptors as descriptors_module
 from tests.rules.protobuf_schema import DESCRIPTORS, SET, Everything, described, kind_of
 
 
@@ -51,6 +52,30 @@ def test_what_is_wrong_with_a_descriptor_file_is_said(
     for _ in range(2):  # the second answer comes from the cache
         with pytest.raises(rules.EvaluationFailed, match=reason):
             message_reader(descriptors, proto_name, message_type)
+
+
+@pytest.mark.parametrize(
+    ("proto_name", "message_type"), [("x" * 100_000, "T"), ("readings", "x" * 100_000)]
+)
+def test_long_names_are_cut_and_not_kept(proto_name: str, message_type: str) -> None:
+    kept = descriptors_module._reader.cache_info().currsize
+    with pytest.raises(rules.EvaluationFailed) as failed:
+        message_reader(DESCRIPTORS, proto_name, message_type)
+    assert "'" + "x" * 200 + "…'" in str(failed.value)
+    assert len(str(failed.value)) < 400
+    assert descriptors_module._reader.cache_info().currsize == kept
+
+
+def test_names_of_files_are_cut() -> None:
+    every = descriptor_pb2.FileDescriptorSet()
+    every.file.add(name="f" * 5000 + "/own.proto", syntax="proto3")
+    with pytest.raises(rules.EvaluationFailed) as failed:
+        message_reader(every.SerializeToString(), "own", "T")
+    assert str(failed.value).startswith("decode: " + "f" * 200 + "… has no message type 'T'")
+    every.file[0].dependency.append("g" * 5000)
+    with pytest.raises(rules.EvaluationFailed, match="not complete") as failed:
+        message_reader(every.SerializeToString(), "own", "T")
+    assert len(str(failed.value)) < 400
 
 
 def test_a_changed_descriptor_file_is_seen() -> None:

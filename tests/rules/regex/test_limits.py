@@ -12,8 +12,8 @@ from rules.regex.endings import final_terminator, ignores_final_terminator
 from rules.regex.growth import has_few_states
 from rules.regex.limited import MAX_CHARACTERS
 from rules.regex.parser import parse
-from rules.regex.pattern import MAX_PATTERN_CHARACTERS, MAX_PATTERN_CHARACTERS_OF_MESSAGES
 from rules.regex.plain import MAX_REPLACEMENTS, plain
+from rules.regex.sizes import OF_MESSAGES, OF_STATEMENTS
 from rules.values import MAX_TEXT_CHARACTERS
 
 LONG = "a" * (128 * 1024)
@@ -75,6 +75,8 @@ def test_simple_patterns_have_no_limit_of_length_on_either_engine() -> None:
     [
         ("a", True), ("abc", True), (r"\d\d:[^x]", True), (r"\s+", True), ("ab+", True),
         ("a*", False), ("a+b", False), ("a+?", False), ("", False), ("a|b", False), ("(a)", False),
+        ("....", True), ("[^a]" * 16, True), (r"[\x{0}-\x{9fff}].", True),
+        (r"[\x{100}-\x{8100}]" * 2, False),
         (r"\p{L}", False), ("^a", False), ("a{2}", False), ("a" * 17, False), ("(?:ab)+", False),
     ],
 )  # fmt: skip
@@ -124,14 +126,17 @@ def test_groups_of_a_long_match_are_not_looked_for() -> None:
 
 
 def test_patterns_of_messages_are_shorter() -> None:
-    longest = "a" * MAX_PATTERN_CHARACTERS_OF_MESSAGES
+    longest = "a" * OF_MESSAGES.characters
     for is_linear in (True, False):
         assert regex.compile_from_message(f"{longest}a", is_linear=is_linear) is None
         assert regex.compile(f"{longest}a", is_linear=is_linear).matches(f"{longest}a") is True
+        with pytest.raises(regex.UnsupportedPattern, match="longer than 10000 characters"):
+            regex.compile("a" * (OF_STATEMENTS.characters + 1), is_linear=is_linear)
     assert regex.compile_from_message(longest, is_linear=True) is not None
     assert regex.compile_from_message(longest, is_linear=False) is None
-    assert regex.compile_from_message("(?=a)" * 60, is_linear=True) is not None
-    assert regex.compile_from_message("(?=a)" * 61, is_linear=True) is None
+    assert regex.compile_from_message("(?=a)" * 190, is_linear=True) is not None
+    assert regex.compile_from_message("$" * 32, is_linear=False) is not None
+    assert regex.compile_from_message("$" * 33, is_linear=False) is None
     assert regex.compile_from_message("(", is_linear=True) is None
 
 
@@ -185,7 +190,7 @@ def test_line_terminators_the_linear_engine_does_not_know(pattern: str) -> None:
 
 
 def test_patterns_too_large_for_the_linear_engine_run_on_the_limited_one() -> None:
-    for pattern in (r"\p{L}{900}", "(?:a{900}){900}|b", r"[\p{L}&&[^b]]{1,5}"):
+    for pattern in (r"\p{L}{900}", "(?:a{9,900}){9,900}|b", r"[\p{L}&&[^b]]{1,5}"):
         compiled = regex.compile(pattern, is_linear=True)
         assert compiled.matches("b" * 900) is (not pattern.startswith("["))
         assert compiled.matches(LONG) is None
@@ -195,7 +200,7 @@ def test_too_much_folding_is_refused() -> None:
     with pytest.raises(regex.UnsupportedPattern, match="whose case is to be ignored"):
         regex.compile("(?iu)" + "[\\x00-\\x{10FFFF}]" * 10)
     with pytest.raises(regex.UnsupportedPattern, match="too long for what it uses"):
-        regex.pattern.Pattern("(?=a)" * 100, is_linear=True, limited_characters=300)
+        regex.compile("(?=a)$" * 400, is_linear=True)
 
 
 @pytest.mark.parametrize("is_linear", [True, False])
@@ -204,4 +209,3 @@ def test_nesting_a_thousand_deep(opening: str, is_linear: bool) -> None:
     for closing in ("", "a" + (")" if "(" in opening else "]") * 1500):
         with pytest.raises(regex.PatternError):
             regex.compile(opening * 1500 + closing, is_linear=is_linear)
-    assert MAX_PATTERN_CHARACTERS == 10_000
