@@ -12,6 +12,7 @@ outside comes in through `Environment`.
 from rules.actions import Action, RepublishAction, SqsAction, UnsupportedAction
 from rules.documents import RuleDocument, parse_rule
 from rules.errors import (
+    BudgetSpent,
     EvaluationFailed,
     Problem,
     RuleDocumentError,
@@ -29,6 +30,7 @@ from rules.values import DEFAULT_VERSION
 __all__ = [
     "DEFAULT_VERSION",
     "Action",
+    "BudgetSpent",
     "Clause",
     "Context",
     "Environment",

@@ -16,9 +16,11 @@ from decimal import Decimal
 from typing import Final
 
 from rules.expression import Expression
+from rules.membership import Membership
 from rules.message import Context
 from rules.operators import BINARY, UNARY, equal
 from rules.values import UNDEFINED, Dialect, Value
+from rules.weight import toil
 
 __all__ = [
     "apply_binary",
@@ -29,6 +31,7 @@ __all__ = [
     "compare",
     "compare_attribute",
     "is_in",
+    "is_in_variable",
     "member",
     "native_number",
     "object_literal",
@@ -146,22 +149,30 @@ def is_in(operand: Expression, array: Value) -> Expression:
     """Tell whether a value is an item of a constant array."""
     if not isinstance(array, list):
         return lambda members, context: UNDEFINED
-    if array and all(isinstance(item, str) for item in array):
-        texts = frozenset(item for item in array if isinstance(item, str))
-
-        def is_text_in(members: dict[str, Value], context: Context) -> Value:
-            value = operand(members, context)
-            if isinstance(value, str):
-                return value in texts
-            return UNDEFINED if value is UNDEFINED else False
-
-        return is_text_in
+    holds = Membership(array).holds
 
     def run(members: dict[str, Value], context: Context) -> Value:
         value = operand(members, context)
-        if value is UNDEFINED:
+        return UNDEFINED if value is UNDEFINED else holds(value)
+
+    return run
+
+
+def is_in_variable(operand: Expression, array: Expression) -> Expression:
+    """Tell whether a value is an item of an array that is the same for the whole evaluation."""
+
+    def run(members: dict[str, Value], context: Context) -> Value:
+        value = operand(members, context)
+        items = array(members, context)
+        if value is UNDEFINED or not isinstance(items, list):
             return UNDEFINED
-        return any(equal(value, item) for item in array)
+        membership = context.memberships.get(id(items))
+        if membership is None:
+            context.spend_steps(toil(items, context.steps_left))
+            membership = context.memberships[id(items)] = Membership(items)
+        if membership.others and not isinstance(value, (str, float, Decimal)):
+            context.spend_steps(toil(membership.others, context.steps_left))
+        return membership.holds(value)
 
     return run
 

@@ -13,7 +13,6 @@ import difflib
 from collections.abc import Sequence
 from typing import Final, final
 
-from rules.bounds import per_item
 from rules.closures import (
     apply_binary,
     apply_unary,
@@ -23,6 +22,7 @@ from rules.closures import (
     compare,
     compare_attribute,
     is_in,
+    is_in_variable,
     member,
     object_literal,
     path,
@@ -33,7 +33,7 @@ from rules.errors import SqlError
 from rules.expression import Code, Expression, constant
 from rules.functions import FUNCTIONS, CallSite
 from rules.message import Context, Environment, Message
-from rules.nested import ITEM, Work, exists, nested_select
+from rules.nested import ITEM, exists, nested_select
 from rules.selection import compile_selection
 from rules.syntax import (
     ArrayLiteral,
@@ -55,13 +55,31 @@ from rules.syntax import (
     Text,
     Unary,
     Variable,
+    is_variable_path,
 )
 from rules.values import UNDEFINED, V2016, Dialect, Value
 from rules.weight import weigh
+from rules.work import measure
 
 __all__ = ["Compiler"]
 
 _COMPARISONS: Final = frozenset(("=", "<>", "<", "<=", ">", ">="))
+# What other languages call functions that are here under another name.
+_ELSEWHERE: Final = {
+    "now": "timestamp",
+    "len": "length",
+    "strlen": "length",
+    "substr": "substring",
+    "ifnull": "get_or_default",
+    "coalesce": "get_or_default",
+    "nvl": "get_or_default",
+    "pow": "power",
+    "instr": "indexof",
+    "uuid": "newuuid",
+    "random": "rand",
+    "ceiling": "ceil",
+    "base64": "encode",
+}
 # A call is evaluated here only if its arguments are no longer: thousands of calls that make much of
 # little must not all be made now.
 _FOLDED_CHARACTERS: Final = 128
@@ -218,6 +236,8 @@ class Compiler:
                 return self._comparison(node.right, right, _MIRRORED[symbol], left.value)
         if symbol == "IN" and right.is_constant:
             return self._fold(is_in(left.run, right.value), left)
+        if symbol == "IN" and is_variable_path(node.right):
+            return Code(is_in_variable(left.run, right.run))
         return self._fold(apply_binary(symbol, left.run, right.run, self.dialect), left, right)
 
     def _comparison(self, node: Node, code: Code, symbol: str, with_value: Value) -> Code:
@@ -242,11 +262,9 @@ class Compiler:
         where = None if node.where is None else self.compile(node.where).run
         names = [name for name in (node.alias, ITEM if self._item_is_named else None) if name]
         self._whole, self._item_is_named = outside
-        known = self.variables or {}
-        work = per_item(node)
-        indexes = tuple(known[name] for name in sorted(work.variables) if name in known)
         keys = sum(len(key) + 4 for item in selection.items for key in item.path)
-        return nested_select(source, tuple(names), where, selection, Work(work, indexes, keys))
+        work = measure(node, keys, lambda path: self.compile(path).run)
+        return nested_select(source, tuple(names), where, selection, work)
 
     def _cast(self, node: Cast) -> Code:
         known = CAST_TYPES.get(node.type_name.lower())
@@ -266,7 +284,8 @@ class Compiler:
         dialect = self.dialect
 
         def run(members: dict[str, Value], context: Context) -> Value:
-            return convert(inner(members, context), dialect)
+            result = convert(inner(members, context), dialect)
+            return context.keep(result) if type(result) is str else result
 
         return self._fold(run, operand)
 
@@ -275,7 +294,8 @@ class Compiler:
         function = FUNCTIONS.get(node.name.lower())
         if function is None:
             names = [each.name for each in FUNCTIONS.values()]
-            near = difflib.get_close_matches(node.name, names, n=1)
+            elsewhere = _ELSEWHERE.get(node.name.lower())
+            near = [elsewhere] if elsewhere else difflib.get_close_matches(node.name, names, n=1)
             raise _refusal(
                 f"unknown function '{node.name}'",
                 position,

@@ -96,7 +96,8 @@ def to_text(value: Value, dialect: Dialect) -> str | Undefined:
     if isinstance(value, (list, dict)):
         if weigh(value, MAX_TEXT_CHARACTERS) > MAX_TEXT_CHARACTERS:
             return UNDEFINED
-        return encode(value, dialect).decode()
+        text = encode(value, dialect).decode()
+        return text if len(text) <= MAX_TEXT_CHARACTERS else UNDEFINED
     return UNDEFINED
 
 

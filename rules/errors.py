@@ -4,7 +4,8 @@ The package could be a library of its own, so its errors have their own root. Th
 
     RulesError
     ├── SqlError            text that is not IoT SQL, or uses what is not there   at creation
-    ├── EvaluationFailed    a statement came to no result                         per message
+    ├── EvaluationFailed    a statement or template came to no result             per message
+    │   └── BudgetSpent     it would make or do more than an evaluation may       per message
     ├── TemplateUndefined   a `${...}` expression has no value for this message   per message
     └── RuleDocumentError   a rule document cannot be used; lists every problem   at creation
 
@@ -15,9 +16,10 @@ the message or the result is too large: what has no value is Undefined.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
+    "BudgetSpent",
     "EvaluationFailed",
     "Problem",
     "RuleDocumentError",
@@ -25,6 +27,14 @@ __all__ = [
     "SqlError",
     "TemplateUndefined",
 ]
+
+# A name may be as long as a rule document; a person reads the beginning.
+_MAX_PROBLEM_CHARACTERS: Final = 500
+_MAX_PART_CHARACTERS: Final = 300
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class RulesError(Exception):
@@ -44,6 +54,8 @@ class RulesError(Exception):
 
 class SqlError(RulesError, ValueError):
     """The text is not a statement (or template) that can be compiled.
+
+    Its texts are cut: the problem to 500 characters, the others to 300.
 
     Attributes:
         problem: What is wrong, without the place.
@@ -65,16 +77,21 @@ class SqlError(RulesError, ValueError):
         found: str = "",
         hint: str = "",
     ) -> None:
-        super().__init__(f"line {line}, column {column}: {problem}", hint=hint)
-        self.problem = problem
+        self.problem = _shortened(problem, _MAX_PROBLEM_CHARACTERS)
         self.line = line
         self.column = column
-        self.expected = expected
-        self.found = found
+        self.expected = _shortened(expected, _MAX_PART_CHARACTERS)
+        self.found = _shortened(found, _MAX_PART_CHARACTERS)
+        super().__init__(
+            f"line {line}, column {column}: {self.problem}",
+            hint=_shortened(hint, _MAX_PART_CHARACTERS),
+        )
 
 
 class EvaluationFailed(RulesError):  # noqa: N818 - named after what happened
-    """The statement came to no result for this message: no action of the rule runs.
+    """A statement or a template came to no result for this message.
+
+    Of a statement: no action of the rule runs. Of a template: the one action it belongs to fails.
 
     Either a function that reaches out could not be answered (the second `get_dynamodb` of an
     evaluation, a key of a secret that is no JSON, a function that crashes), or the result is too
@@ -82,6 +99,15 @@ class EvaluationFailed(RulesError):  # noqa: N818 - named after what happened
     """
 
     code = "evaluation-failed"
+
+
+class BudgetSpent(EvaluationFailed):
+    """The evaluation would make or do more than one may, so that it has no result at all.
+
+    Half a result would be a wrong one: `NOT EXISTS (…)` of a search that was given up is true.
+    """
+
+    code = "budget-spent"
 
 
 class TemplateUndefined(RulesError):  # noqa: N818 - named after the value it reports

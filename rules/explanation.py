@@ -1,16 +1,16 @@
 """Why a rule does or does not fire: the value of every clause of a statement, for one message.
 
-Owns the taking apart. It is for people, so it is not fast; each function that reaches out may be
-asked once more for a part of WHERE.
+Owns the taking apart. It is for people, so it is not fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from rules.closures import apply_binary, apply_unary
 from rules.compiler import Compiler
-from rules.errors import EvaluationFailed
+from rules.expression import Expression
 from rules.message import Context
 from rules.payload import encode
 from rules.printer import print_expression
@@ -19,6 +19,8 @@ from rules.syntax import Binary, Node, Unary
 from rules.values import UNDEFINED, V2016, Dialect, Value
 
 __all__ = ["Clause", "Explanation", "explain", "show"]
+
+_JOINING: Final = ("AND", "OR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Explanation:
     Attributes:
         variables: What SET computed, in order.
         where: The condition; None without WHERE.
-        conditions: The parts that AND, OR and NOT make WHERE of; empty where there are none.
+        conditions: What AND and OR make WHERE of; a NOT of several parts stands before them. Empty
+            where WHERE is one piece.
         items: What SELECT lists; empty if WHERE is not true.
         output: The outgoing payload; None if WHERE is not true.
     """
@@ -63,49 +66,60 @@ def show(value: Value, dialect: Dialect = V2016) -> str:
 def explain(statement: Statement, context: Context) -> Explanation:
     """Evaluate a statement, and say what each clause gave.
 
-    The context is as good as new for it, and templates may be rendered in it afterwards.
+    Args:
+        statement: The statement.
+        context: One that was not used before; templates may be rendered in it afterwards.
 
     Raises:
-        EvaluationFailed: A function that reaches out could not be answered.
+        EvaluationFailed: The statement came to no result.
     """
     query = statement.query
-    taken_apart = statement.evaluate_apart(context)
+    conditions: list[Clause] = []
+    where_of = None
+    if query.where is not None:
+        compiler = Compiler(statement.dialect, statement.variables)
+        where_of = _in_parts(query.where, compiler, conditions)
+    apart = statement.evaluate_apart(context, where_of)
     variables = tuple(
         Clause(f"@{assignment.name}", print_expression(assignment.expression), value)
         for assignment, value in zip(query.assignments, context.variables, strict=True)
     )
     where = None
-    conditions: tuple[Clause, ...] = ()
     if query.where is not None:
-        where = Clause("", print_expression(query.where), taken_apart.where)
-        parts = tuple(_parts(query.where))
-        if len(parts) > 1 or parts[0] is not query.where:
-            conditions = tuple(_evaluate(part, statement, context) for part in parts)
+        where = Clause("", print_expression(query.where), apart.where)
     items = tuple(
         Clause(".".join(path), print_expression(item.expression), value)
-        for item, (path, value) in zip(query.items, taken_apart.items, strict=False)
+        for item, (path, value) in zip(query.items, apart.items, strict=False)
     )
-    return Explanation(variables, where, conditions, items, taken_apart.output)
+    parts = tuple(conditions) if len(conditions) > 1 else ()
+    return Explanation(variables, where, parts, items, apart.output)
 
 
-def _parts(node: Node) -> Iterator[Node]:
-    match node:
-        case Binary(operator="AND" | "OR", left=left, right=right):
-            yield from _parts(left)
-            yield from _parts(right)
-        case Unary(operator="NOT", operand=operand):
-            yield from _parts(operand)
-        case _:
-            yield node
+def _in_parts(node: Node, compiler: Compiler, conditions: list[Clause]) -> Expression:
+    """Return what evaluates a condition and notes what its parts give.
 
+    AND and OR have no short circuit, so that taking them apart changes nothing.
+    """
+    if isinstance(node, Binary) and node.operator in _JOINING:
+        left = _in_parts(node.left, compiler, conditions)
+        right = _in_parts(node.right, compiler, conditions)
+        return apply_binary(node.operator, left, right, compiler.dialect)
+    negates_parts = (
+        isinstance(node, Unary)
+        and isinstance(node.operand, Binary)
+        and node.operand.operator in _JOINING
+    )
+    if isinstance(node, Unary) and negates_parts:
+        inner = _in_parts(node.operand, compiler, conditions)
+        run = apply_unary(node.operator, inner, compiler.dialect)
+    else:
+        run = compiler.compile(node).run
+    text = print_expression(node)
 
-def _evaluate(node: Node, statement: Statement, context: Context) -> Clause:
-    code = Compiler(statement.dialect, statement.variables).compile(node)
-    again = Context(context.message, context.environment)
-    again.variables = context.variables
-    value: Value
-    try:
-        value = code.run(context.message.read(), again)
-    except EvaluationFailed:
-        value = UNDEFINED
-    return Clause("", print_expression(node), value)
+    def noted(members: dict[str, Value], context: Context) -> Value:
+        place = len(conditions)
+        value = run(members, context)
+        conditions.insert(place, Clause("", text, value))  # before its own parts
+        return value
+
+    return noted

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
+from rules.errors import BudgetSpent
+from rules.membership import Membership
 from rules.outside import NOTHING_OUTSIDE, Outside
 from rules.payload import decode
-from rules.values import MAX_TEXT_CHARACTERS, UNDEFINED, Value
+from rules.values import MAX_TEXT_CHARACTERS, Value
 
 __all__ = [
     "LONG_CHARACTERS",
     "MAX_CHARACTERS",
     "MAX_STEPS",
+    "STEPS_PER_SECOND",
     "Context",
     "Environment",
     "Message",
@@ -27,9 +30,11 @@ __all__ = [
 
 _NO_MEMBERS: Final[dict[str, Value]] = {}
 
-# What nested SELECTs may do in one evaluation, all together. A payload of 128 KB has at most 64 K
-# items; a query within a query over the same items would visit four thousand million.
-MAX_STEPS: Final = 200_000
+# What an evaluation may do, in steps of some fifty nanoseconds on a desktop: visiting an item of a
+# nested SELECT, an operator there, a part of a function. A payload of 128 KB has at most 64 K of
+# items.
+MAX_STEPS: Final = 1_000_000
+STEPS_PER_SECOND: Final = 20_000_000
 
 # What an evaluation may make of long texts and of the results of nested SELECTs: four of the
 # largest results.
@@ -173,8 +178,10 @@ class Context:
         message: The message.
         environment: The outside.
         variables: The values of SET, in order, as far as they are computed.
-        steps_left: How many steps nested SELECTs may still take.
+        steps_left: How many steps it may still take.
         characters_left: How many characters may still be made, short texts apart.
+        memberships: The arrays that IN has searched and that stay as they are, by their identity;
+            the variables hold them.
         dynamodb_calls: How often `get_dynamodb` was called; once is allowed.
     """
 
@@ -182,6 +189,7 @@ class Context:
         "characters_left",
         "dynamodb_calls",
         "environment",
+        "memberships",
         "message",
         "steps_left",
         "variables",
@@ -194,11 +202,40 @@ class Context:
         self.steps_left = MAX_STEPS
         self.characters_left = MAX_CHARACTERS
         self.dynamodb_calls = 0
+        self.memberships: dict[int, Membership] = {}
+
+    def spend_steps(self, steps: int) -> None:
+        """Count steps before they are taken.
+
+        Raises:
+            BudgetSpent: They are too many.
+        """
+        self.steps_left -= steps
+        if self.steps_left < 0:
+            raise BudgetSpent(
+                f"the statement takes more than {MAX_STEPS} steps for this message",
+                hint="let WHERE of the nested SELECT ask less of each item, or send fewer items",
+            )
+
+    def spend_characters(self, characters: int) -> None:
+        """Count characters that are made.
+
+        Raises:
+            BudgetSpent: They are too many.
+        """
+        self.characters_left -= characters
+        if self.characters_left < 0:
+            raise BudgetSpent(
+                f"the statement makes texts of more than {MAX_CHARACTERS} characters in all",
+                hint="select less, or split the rule",
+            )
 
     def keep(self, value: Value) -> Value:
-        """Count a text or array that an expression made; Undefined if that was one too many."""
-        if (isinstance(value, (str, list))) and len(value) > LONG_CHARACTERS:
-            self.characters_left -= len(value)
-            if self.characters_left < 0:
-                return UNDEFINED
+        """Return a text or array that an expression made, having counted it if it is long.
+
+        Raises:
+            BudgetSpent: It is one too many.
+        """
+        if isinstance(value, (str, list)) and len(value) > LONG_CHARACTERS:
+            self.spend_characters(len(value))
         return value

@@ -8,22 +8,19 @@ Source: AWS IoT Core Developer Guide, "Nested object queries", "EXISTS operator"
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import Final
 
-from rules.bounds import PerItem
 from rules.expression import Expression
 from rules.message import Context
 from rules.selection import Selection
 from rules.values import UNDEFINED, Value
 from rules.weight import weigh
+from rules.work import Work
 
-__all__ = ["ITEM", "Work", "exists", "nested_select"]
+__all__ = ["ITEM", "exists", "nested_select"]
 
 ITEM: Final = "*"
 """The name under which expressions that ask for `*` find the item; no attribute has it."""
-
-# Reading so many characters of a variable or the message takes about as long as visiting an item.
-_CHARACTERS_PER_STEP: Final = 64
 
 _NO_MEMBERS: Final[dict[str, Value]] = {}
 
@@ -39,7 +36,7 @@ def nested_select(
 
     Over an array it gives an array of what SELECT makes of each item for which WHERE is true, over
     an object what it makes of that. Undefined: any other source, an object for which WHERE is not
-    true, more steps or characters than an evaluation may have.
+    true. It raises BudgetSpent where it takes more than an evaluation may.
 
     Args:
         source: What FROM names.
@@ -63,8 +60,9 @@ def nested_select(
             if where is not None and where(inner, context) is not True:
                 return UNDEFINED
             return make(inner, over, context)
-        if not isinstance(over, list) or not work.can_visit(len(over), context):
+        if not isinstance(over, list):
             return UNDEFINED
+        work.begin(len(over), members, context)
         result: list[Value] = []
         if plain is not None:  # most are this: a list of parts of the item, in one frame
             for item in over:
@@ -77,7 +75,8 @@ def nested_select(
                     if value is not UNDEFINED:
                         made[key] = value
                 result.append(made)
-            return result if work.can_keep(len(result), context) else UNDEFINED
+            work.end(len(result), context)
+            return result
         for item in over:
             inner = scope(item)
             if where is not None and where(inner, context) is not True:
@@ -86,53 +85,12 @@ def nested_select(
             if value is UNDEFINED:
                 continue
             if grows:
-                context.characters_left -= weigh(value, context.characters_left)
-                if context.characters_left < 0:
-                    return UNDEFINED
+                context.spend_characters(weigh(value, context.characters_left))
             result.append(value)
-        return result if work.can_keep(len(result), context) else UNDEFINED
+        work.end(len(result), context)
+        return result
 
     return run
-
-
-@final
-class Work:
-    """What each item of a nested SELECT costs, against what an evaluation may spend.
-
-    Args:
-        per_item: What the query's text tells.
-        variables: The indexes of its variables.
-        key_characters: How many characters its keys have.
-
-    Attributes:
-        grows: Whether what is made of an item may be larger than the item, and is weighed.
-    """
-
-    __slots__ = ("_key_characters", "_reads_message", "_steps", "_variables", "grows")
-
-    def __init__(self, per_item: PerItem, variables: tuple[int, ...], key_characters: int) -> None:
-        self.grows = per_item.grows
-        self._steps = per_item.steps
-        self._reads_message = per_item.reads_message
-        self._variables = variables
-        self._key_characters = key_characters
-
-    def can_visit(self, items: int, context: Context) -> bool:
-        """Count the steps of that many items; false if that is too many."""
-        steps = self._steps
-        if self._variables:
-            known = [context.variables[i] for i in self._variables if i < len(context.variables)]
-            steps += weigh(known, context.steps_left * _CHARACTERS_PER_STEP) // _CHARACTERS_PER_STEP
-        if self._reads_message:
-            message = context.message
-            steps += (len(message.topic) + len(message.payload)) // _CHARACTERS_PER_STEP
-        context.steps_left -= items * steps
-        return context.steps_left >= 0
-
-    def can_keep(self, items: int, context: Context) -> bool:
-        """Count the keys of that many results; false if that is too many characters."""
-        context.characters_left -= items * self._key_characters
-        return context.characters_left >= 0
 
 
 def exists(query: Expression) -> Expression:

@@ -17,6 +17,7 @@ from typing import Final, NoReturn
 
 import orjson
 
+from rules.errors import EvaluationFailed
 from rules.values import (
     MAX_DIGITS,
     UNDEFINED,
@@ -157,7 +158,18 @@ def _is_encodable(text: str) -> bool:
 
 
 def encode(value: Value, dialect: Dialect) -> bytes:
-    """Write a value as compact JSON in UTF-8; Undefined members and items are left out."""
+    """Write a value as compact JSON in UTF-8; Undefined members and items are left out.
+
+    Raises:
+        EvaluationFailed: It is too deep, or holds half of a surrogate pair.
+    """
+    try:
+        return _encode(value, dialect)
+    except orjson.JSONEncodeError as error:
+        raise EvaluationFailed(f"a value cannot be written as JSON: {error}") from error
+
+
+def _encode(value: Value, dialect: Dialect) -> bytes:
     try:
         text = orjson.dumps(value, _PRINT_DECIMAL[dialect.whole_numbers_are_int])
     except orjson.JSONEncodeError:  # an Int beyond 64 bits, or Undefined

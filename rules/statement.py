@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
-from rules.bounds import check_query
+from rules.bounds import measure_query
 from rules.compiler import Compiler
 from rules.errors import EvaluationFailed, SqlError
 from rules.expression import Expression
@@ -38,7 +38,6 @@ _NO_PAYLOAD: Final = b""
 
 # Of an outgoing payload: eight times AWS's largest message.
 MAX_RESULT_CHARACTERS: Final = MAX_TEXT_CHARACTERS
-_UNKNOWN: Final = MAX_RESULT_CHARACTERS
 
 
 def dialect_of(version: str) -> Dialect:
@@ -73,7 +72,7 @@ def compile(sql: str, version: str = DEFAULT_VERSION) -> Statement:  # noqa: A00
     """
     dialect = dialect_of(version)
     query = parse(sql)
-    copies = check_query(query)
+    copies = measure_query(query)
     compiler = Compiler(dialect)
     assigned = _compile_assignments(query, compiler)
     where = None if query.where is None else compiler.compile(query.where).run
@@ -169,8 +168,8 @@ class Statement:
         self.reaches_out = compiler.reaches_out
         self.warnings = tuple(compiler.warnings)
         self.query = query
-        # How many times over what came in, or was made of it, can stand in the result.
-        self._copies = _UNKNOWN if compiler.reaches_out else copies
+        # How many times over what came in, or a text of the statement, can stand in the result.
+        self._copies = copies
         self._assigned = assigned
         self._where = where
         self._selection = selection
@@ -224,13 +223,18 @@ class Statement:
         self._check_weight(result, context)
         return encode(result, self.dialect)
 
-    def evaluate_apart(self, context: Context) -> Apart:
-        """Evaluate the statement as `evaluate_in` does, and keep what its clauses gave."""
+    def evaluate_apart(self, context: Context, where_of: Expression | None) -> Apart:
+        """Evaluate the statement as `evaluate_in` does, and keep what its clauses gave.
+
+        Args:
+            context: One that was not used before.
+            where_of: Evaluates WHERE in parts; None without WHERE.
+        """
         message = context.message
         members = message.read()
         for run in self._assigned:
             context.variables.append(run(members, context))
-        where = True if self._where is None else self._where(members, context)
+        where = True if where_of is None else where_of(members, context)
         if where is not True:
             return Apart(where, (), None)
         selection = self._selection
@@ -258,8 +262,9 @@ class Statement:
     def _check_weight(self, value: Value, context: Context) -> None:
         """Weigh a result, unless what came in and what was made of it is too little to matter."""
         message = context.message
-        most = (len(message.payload) + len(message.topic)) * self._copies
-        if most + MAX_CHARACTERS - context.characters_left <= MAX_RESULT_CHARACTERS:
+        came_in = len(message.payload) + len(message.topic) + len(self.sql)
+        most = came_in * self._copies + MAX_CHARACTERS - context.characters_left
+        if most <= MAX_RESULT_CHARACTERS and not self.reaches_out:
             return
         if weigh(value, MAX_RESULT_CHARACTERS) > MAX_RESULT_CHARACTERS:
             raise EvaluationFailed(

@@ -35,6 +35,7 @@ __all__ = [
     "Unary",
     "Variable",
     "children",
+    "is_variable_path",
 ]
 
 
@@ -292,3 +293,10 @@ def children(node: Node) -> Iterator[Node]:
             yield query
         case _:
             return
+
+
+def is_variable_path(node: Node) -> bool:
+    """Whether a node is a variable or a member of one: the same for a whole evaluation."""
+    while isinstance(node, Member):
+        node = node.target
+    return isinstance(node, Variable)

@@ -1,6 +1,6 @@
-"""How large a value is when it is written.
+"""How large a value is when it is written, and how long it takes to go through it.
 
-Owns that measure. The same array may stand in a value many times over and cost nothing, until it
+Owns these measures. The same array may stand in a value many times over and cost nothing, until it
 is written: so whoever writes values that a statement put together weighs them first.
 """
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from rules.values import Value
 
-__all__ = ["weigh"]
+__all__ = ["toil", "weigh"]
 
 # The shortest of their kind, so that nothing is taken for larger than it is.
 _FLOAT_CHARACTERS: Final = 3
@@ -44,4 +44,31 @@ def weigh(value: Value, limit: int) -> int:
             total += _DECIMAL_CHARACTERS
         if total > limit:
             break
+    return total
+
+
+# A comparison with an item of an array takes about three steps; a text is read quickly.
+_STEPS_PER_ITEM: Final = 3
+_CHARACTERS_PER_STEP: Final = 32
+
+
+def toil(value: Value, limit: int) -> int:
+    """Return about how many steps (see `Context.steps_left`) it takes to go through a value.
+
+    Args:
+        value: The value.
+        limit: Where to stop counting: a result above it says no more than that it is above.
+    """
+    total = 0
+    waiting = [value]
+    while waiting and total <= limit:
+        each = waiting.pop()
+        if isinstance(each, str):
+            total += len(each) // _CHARACTERS_PER_STEP
+        elif isinstance(each, list):
+            total += _STEPS_PER_ITEM * len(each)
+            waiting.extend(each)
+        elif isinstance(each, dict):
+            total += _STEPS_PER_ITEM * len(each)
+            waiting.extend(each.values())
     return total

@@ -121,7 +121,7 @@ class _RuleInForce:
             try:
                 perform(message, context, output)
             except ActionFailed as error:
-                reason = f"{error}; {error.hint}" if error.hint else str(error)
+                reason = f"{error}. {error.hint}" if error.hint else str(error)
                 self._note_failure(number, message, reason)
             except StoreError:
                 raise
@@ -231,7 +231,7 @@ class Engine:
             log.warning("rule %s: %s", document.name, warning)
         if document.error_action is not None:
             log.warning("rule %s: its errorAction is not carried out yet", document.name)
-        if document.statement.reaches_out:
+        if document.reaches_out:
             log.warning(
                 "rule %s: nothing in this gateway answers the functions that it asks yet, so it "
                 "fails for every message",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from rules.actions.parameters import render
 from rules.actions.table import ACTIONS
@@ -31,9 +31,16 @@ class SqsAction:
         use_base64: Whether the body is the payload in base64.
     """
 
+    kind: ClassVar[str] = "sqs"
+
     queue_url: Template
     role_arn: str
     use_base64: bool
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a template has functions that ask `Environment.outside`."""
+        return self.queue_url.reaches_out
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -46,7 +53,7 @@ class SqsAction:
             EvaluationFailed: A function that reaches out could not be answered.
         """
         return {
-            "sqs": {
+            self.kind: {
                 "queueUrl": self.queue_url.render_in(context),
                 "roleArn": self.role_arn,
                 "useBase64": self.use_base64,
@@ -107,10 +114,17 @@ class RepublishAction:
         headers: MQTT 5 properties, or None.
     """
 
+    kind: ClassVar[str] = "republish"
+
     topic: Template
     role_arn: str
     qos: int
     headers: RepublishHeaders | None = None
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a template has functions that ask `Environment.outside`."""
+        return self.topic.reaches_out
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -129,7 +143,7 @@ class RepublishAction:
         }
         if self.headers is not None:
             rendered["headers"] = self.headers.render(context)
-        return {"republish": rendered}
+        return {self.kind: rendered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,7 @@ class UnsupportedAction:
     kind: str
     parameters: Mapping[str, object]
     problem: str
+    reaches_out: ClassVar[bool] = False
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.

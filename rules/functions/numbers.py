@@ -124,19 +124,19 @@ def _rand(call: CallSite) -> Expression:
 _remainder: Final = of_two(BINARY["%"])
 
 TABLE: Final = (
-    Function("abs", V2015, (1,), of_one(_abs)),
+    Function("abs", V2015, (1,), of_one(_abs), gives_part=True),
     Function("bitand", V2015, (2,), of_two(_bitwise(and_))),
     Function("bitnot", V2015, (1,), of_one(_bitnot)),
     Function("bitor", V2015, (2,), of_two(_bitwise(or_))),
     Function("bitxor", V2015, (2,), of_two(_bitwise(xor))),
-    Function("ceil", V2015, (1,), of_one(_rounding(ROUND_CEILING))),
-    Function("floor", V2015, (1,), of_one(_floor)),
-    Function("mod", V2015, (2,), _remainder),
+    Function("ceil", V2015, (1,), of_one(_rounding(ROUND_CEILING)), gives_part=True),
+    Function("floor", V2015, (1,), of_one(_floor), gives_part=True),
+    Function("mod", V2015, (2,), _remainder, gives_part=True),
     Function("nanvl", V2015, (2,), of_two(_nanvl)),
     Function("rand", V2015, (0,), _rand, is_pure=False),
-    Function("remainder", V2015, (2,), _remainder),
+    Function("remainder", V2015, (2,), _remainder, gives_part=True),
     # decimal's "half up" is away from zero, on both sides of it
-    Function("round", V2015, (1,), of_one(_rounding(ROUND_HALF_UP))),
-    Function("sign", V2015, (1,), of_one(_sign)),
-    Function("trunc", V2015, (2,), of_two(_trunc)),
+    Function("round", V2015, (1,), of_one(_rounding(ROUND_HALF_UP)), gives_part=True),
+    Function("sign", V2015, (1,), of_one(_sign), gives_part=True),
+    Function("trunc", V2015, (2,), of_two(_trunc), gives_part=True),
 )

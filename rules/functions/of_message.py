@@ -14,7 +14,7 @@ from typing import Final
 from rules.conversions import to_integer
 from rules.expression import Expression, constant
 from rules.functions.table import CallSite, Function
-from rules.message import Context, MqttProperties
+from rules.message import Context, Message, MqttProperties
 from rules.values import UNDEFINED, V2015, V2016, Value
 from rules.weight import weigh
 
@@ -30,8 +30,20 @@ def _topic(call: CallSite) -> Expression:
             return context.keep(context.message.topic)
 
         return whole
-    position = call.arguments[0].run
+    position = call.arguments[0]
+    number = to_integer(position.value) if position.is_constant else None
+    if number is None:
+        return _level_of(position.run)
+    index = number - 1
 
+    def level(members: dict[str, Value], context: Context) -> Value:
+        levels = context.message.topic.split("/")
+        return levels[index] if 0 <= index < len(levels) else UNDEFINED
+
+    return level
+
+
+def _level_of(position: Expression) -> Expression:
     def level(members: dict[str, Value], context: Context) -> Value:
         number = to_integer(position(members, context))
         levels = context.message.topic.split("/")
@@ -156,18 +168,44 @@ def _get_user_properties(call: CallSite) -> Expression:
 
 
 def _counted(texts: list[Value], context: Context) -> Value:
-    context.characters_left -= weigh(texts, context.characters_left)
-    return UNDEFINED if context.characters_left < 0 else texts
+    context.spend_characters(weigh(texts, context.characters_left))
+    return texts
+
+
+def _steps_of_topic(message: Message) -> int:
+    return len(message.topic) // 16
+
+
+def _steps_of_properties(message: Message) -> int:
+    properties = message.properties
+    if properties is None:
+        return 0
+    data = properties.correlation_data
+    return 3 * len(properties.user_properties) + (0 if data is None else len(data) // 32)
 
 
 TABLE: Final = (
     Function("accountid", V2015, (0,), _account_id, is_pure=False),
     Function("clientid", V2015, (0,), _client_id, is_pure=False),
-    Function("get_mqtt_property", V2016, (1,), _get_mqtt_property, is_pure=False),
-    Function("get_user_properties", V2016, (0, 1), _get_user_properties, is_pure=False),
+    Function(
+        "get_mqtt_property",
+        V2016,
+        (1,),
+        _get_mqtt_property,
+        is_pure=False,
+        reads=_steps_of_properties,
+    ),
+    Function(
+        "get_user_properties",
+        V2016,
+        (0, 1),
+        _get_user_properties,
+        is_pure=False,
+        reads=_steps_of_properties,
+    ),
     Function("principal", V2015, (0,), _principal, is_pure=False),
     Function("sourceip", V2016, (0,), _source_ip, is_pure=False),
     Function("sql_version", V2015, (0,), _sql_version),
-    Function("topic", V2015, (0, 1), _topic, is_pure=False),
+    Function("topic", V2015, (0, 1), _topic, is_pure=False, reads=_steps_of_topic),
     Function("traceid", V2015, (0,), _trace_id, is_pure=False),
 )

@@ -30,6 +30,7 @@ from rules.values import (
     Value,
     decimal_of_float,
 )
+from rules.weight import weigh
 
 __all__ = ["TABLE"]
 
@@ -61,6 +62,10 @@ def _aws_lambda(call: CallSite) -> Expression:
         value = payload(members, context)
         if not isinstance(function_arn, str) or value is UNDEFINED:
             return UNDEFINED
+        if weigh(value, MAX_TEXT_CHARACTERS) > MAX_TEXT_CHARACTERS:
+            raise EvaluationFailed(
+                f"aws_lambda: the input has more than {MAX_TEXT_CHARACTERS} characters"
+            )
         text = context.message.payload if is_star else encode(value, dialect)
         return _answer(context.environment.outside.invoke_lambda(function_arn, text))
 

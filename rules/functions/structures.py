@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from rules.conversions import to_integer, to_text
-from rules.errors import EvaluationFailed
+from rules.errors import BudgetSpent, EvaluationFailed
 from rules.expression import Expression
 from rules.functions.table import ANY_NUMBER, CallSite, Function, of_many, of_one, of_two
 from rules.message import Context
@@ -89,6 +89,8 @@ def _get_or_default(call: CallSite) -> Expression:
     def run(members: dict[str, Value], context: Context) -> Value:
         try:
             value = wanted(members, context)
+        except BudgetSpent:
+            raise
         except EvaluationFailed:
             return default(members, context)
         return default(members, context) if value is UNDEFINED or value is None else value
@@ -133,10 +135,10 @@ def _enriched(items: Value, added: Value, dialect: Dialect) -> Value:
 
 
 TABLE: Final = (
-    Function("concat", V2015, ANY_NUMBER, of_many(_concat)),
-    Function("get", V2015, (2,), of_two(_get)),
+    Function("concat", V2015, ANY_NUMBER, of_many(_concat), joins=True),
+    Function("get", V2015, (2,), of_two(_get), gives_part=True),
     Function("get_or_default", V2016, (2,), _get_or_default),
-    Function("isNull", V2015, (1,), of_one(_is_null)),
-    Function("isUndefined", V2016, (1,), of_one(_is_undefined)),
-    Function("transform", V2016, (3,), _transform),
+    Function("isNull", V2015, (1,), of_one(_is_null), gives_part=True),
+    Function("isUndefined", V2016, (1,), of_one(_is_undefined), gives_part=True),
+    Function("transform", V2016, (3,), _transform, joins=True),
 )

@@ -16,7 +16,7 @@ from typing import Final, NoReturn, TypeAlias, final
 
 from rules.errors import SqlError
 from rules.expression import Code, Expression
-from rules.message import Context
+from rules.message import Context, Message
 from rules.syntax import Position
 from rules.values import Dialect, Value
 
@@ -76,6 +76,11 @@ class Function:
         build: Makes the expression of one call.
         is_pure: Whether the result depends on the arguments alone, so that it can be folded.
         star_at: The index of the argument that may be `*`, the raw payload; -1 for none.
+        steps: What a call costs in a nested SELECT, in steps (see `Context.steps_left`).
+        joins: Whether it puts its arguments together into a larger value.
+        gives_part: Whether its result is a part of an argument, or of a few characters.
+        reads: What of the message it reads, beyond a few characters: a call in a nested SELECT
+            costs as much again for every item.
         asks_outside: With how many arguments it asks `Environment.outside`, and so may take long.
     """
 
@@ -85,6 +90,10 @@ class Function:
     build: Build
     is_pure: bool = True
     star_at: int = -1
+    steps: int = 8
+    joins: bool = False
+    gives_part: bool = False
+    reads: Callable[[Message], int] | None = None
     asks_outside: tuple[int, ...] = ()
 
     def takes(self, count: int) -> bool:

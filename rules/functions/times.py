@@ -38,6 +38,6 @@ def _time_to_epoch(call: CallSite) -> Expression:
 
 TABLE: Final = (
     Function("timestamp", V2015, (0,), _timestamp, is_pure=False),
-    Function("parse_time", V2016, (2, 3), _parse_time),
-    Function("time_to_epoch", V2016, (2,), _time_to_epoch),
+    Function("parse_time", V2016, (2, 3), _parse_time, steps=80),
+    Function("time_to_epoch", V2016, (2,), _time_to_epoch, steps=300),
 )

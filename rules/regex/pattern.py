@@ -93,6 +93,11 @@ class Pattern:
         if self._linear is None:
             self._limited = Limited(tree, limits)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it takes no time worth counting: there is nothing to try twice."""
+        return self._plain is not None
+
     def matches(self, text: str) -> bool | None:
         """Whether the pattern matches somewhere in a text."""
         if self._plain is not None:

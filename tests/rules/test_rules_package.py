@@ -26,9 +26,9 @@ def test_the_public_names_exist_once() -> None:
 MODULES = tuple(PACKAGE.rglob("*.py"))
 # Of the standard library: what computes. And the libraries, each behind the modules that use it.
 COMPUTING = {
-    "__future__", "abc", "base64", "bisect", "collections", "dataclasses", "datetime", "decimal",
-    "difflib", "enum", "functools", "hashlib", "itertools", "json", "math", "operator", "re",
-    "string", "struct", "time", "typing", "unicodedata",
+    "__future__", "abc", "array", "base64", "bisect", "collections", "dataclasses", "datetime",
+    "decimal", "difflib", "enum", "functools", "hashlib", "itertools", "json", "math", "operator",
+    "re", "string", "struct", "time", "typing", "unicodedata",
 }  # fmt: skip
 SEAMS = {
     "google": "protobuf",

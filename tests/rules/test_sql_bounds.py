@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from rules.payload import MAX_DEPTH, decode
 from rules.values import MAX_TEXT_CHARACTERS, UNDEFINED
 
 KB = 1024
+STALL_S = 0.2  # of processor time; some 50 ms on a desktop
 
 
 def run(environment: rules.Environment, sql: str, payload: bytes) -> bytes | None:
@@ -124,7 +126,8 @@ def test_repeating_the_payload_ends_at_a_bound(environment: rules.Environment) -
     text = "x" * 60 * KB
     payload = f'{{"info": "{text}", "e": [{", ".join(["1"] * 20_000)}], "few": [1, 2]}}'.encode()
     per_item = "SET @i = info SELECT (SELECT VALUE @i FROM {0}) AS x, 1 AS y"
-    assert run(environment, per_item.format("e"), payload) == b'{"y":1}'
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, per_item.format("e"), payload)
     few = run(environment, per_item.format("few"), payload)
     assert few == f'{{"x":["{text}","{text}"],"y":1}}'.encode()
     twenty = ", ".join(f"info AS i{n}" for n in range(20))
@@ -134,6 +137,13 @@ def test_repeating_the_payload_ends_at_a_bound(environment: rules.Environment) -
     assert small is not None
     assert small.count(b"x") == 20
     assert run(environment, f"SELECT '' + [{', '.join(['info'] * 20)}] AS x", payload) == b"{}"
+
+
+def test_a_statement_may_not_make_much_of_its_own_texts(environment: rules.Environment) -> None:
+    text = "x" * 50_000
+    copies = ", ".join(["@k"] * 900)
+    with pytest.raises(rules.EvaluationFailed, match="more than 1048576 characters"):
+        run(environment, f"SET @k = '{text}' SELECT [{copies}] AS x", b"{}")
 
 
 def test_a_statement_that_repeats_what_it_reads_without_end_is_refused() -> None:
@@ -150,28 +160,72 @@ OBJECTS = b'{"l": [' + b",".join([b"{}"] * 43_000) + b"]}"
     ("expression", "payload", "topic"),
     [
         ("(SELECT v, topic() AS t FROM l)", LIST, "t" * 60_000),
-        ("(SELECT VALUE encode(*, 'base64') FROM l)", LIST, "t"),
-        ("(SELECT VALUE lpad(x, 1000) FROM l AS x)", LIST, "t"),
         ("(SELECT VALUE topic() FROM l)", LIST, "t" * 2000),
         ("(SELECT VALUE topic(2) FROM l)", LIST, "/" * 60_000),
+        ("(SELECT VALUE lpad(x, 1000) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE (SELECT VALUE (SELECT VALUE lpad(x, 1000) FROM [x, x, x] AS x) "
+         "FROM [x, x, x] AS x) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE md2(x) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE parse_time('yyyy-MM-dd', x) FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE time_to_epoch(x, 'yyyy') FROM l AS x)", LIST, "t"),
         ("(SELECT 1 AS a_name_that_is_much_longer_than_what_is_behind_it_and_is_there_each_time, "
          "2 AS another_name_of_which_there_is_one_for_each_item_whatever_is_in_it_or_is_not "
          "FROM l)", LIST, "t"),
-        ("(SELECT VALUE md2(x) FROM l AS x)", LIST, "t"),
-        ("(SELECT VALUE (SELECT VALUE (SELECT VALUE lpad(x, 1000) FROM [x, x, x] AS x) "
-         "FROM [x, x, x] AS x) FROM l AS x)", LIST, "t"),
+        # an expression without a single call can be long, too
+        (f"(SELECT VALUE 1 FROM l WHERE {' OR '.join(['b = 0'] * 60)})", OBJECTS, "t"),
+        (f"(SELECT VALUE {' + '.join(['a'] * 200)} FROM l)", OBJECTS, "t"),
+        (f"(SELECT {', '.join(f'a AS c{n}' for n in range(200))} FROM l)", LIST, "t"),
     ],
 )  # fmt: skip
-def test_what_each_item_repeats_is_bounded(
+def test_what_each_item_costs_is_bounded(
     environment: rules.Environment, expression: str, payload: bytes, topic: str
 ) -> None:
     statement = rules.compile(f"SELECT {expression} AS x, 1 AS y", "2016-03-23")
-    assert statement.evaluate(rules.Message(topic, payload), environment) == b'{"y":1}'
+    message = rules.Message(topic, payload)
+    message.read()
+    began = time.thread_time()
+    with pytest.raises(rules.BudgetSpent):
+        statement.evaluate(message, environment)
+    assert time.thread_time() - began < STALL_S
     # and with few items it is there
     few = rules.Message("t/u", b'{"l": [1, {}], "a": "a"}')
     outgoing = statement.evaluate(few, environment)
     assert outgoing is not None
     assert outgoing.startswith(b'{"x":[')
+
+
+READINGS = b'{"r": [' + b",".join(
+    b'{"id":"s%04d","v":%d.5,"ok":true}' % (n, n % 90) for n in range(3500)
+) + b'], "known": [%s], "cfg": {"max": 80, "names": [%s]}}' % (
+    b",".join(b'"s%04d"' % n for n in range(200)), b",".join([b'"a name"'] * 500),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "starts"),
+    [
+        ("SELECT (SELECT id, v, topic(2) AS house FROM r) AS x", '{"x":[{"id":"s0000","v":0.5,'),
+        ("SELECT (SELECT id, clientid() AS who, v > 50 AS high FROM r) AS x", '{"x":[{"id":"s00'),
+        ("SET @max = cfg.max SELECT (SELECT id FROM r WHERE v > @max) AS x", '{"x":[{"id":"s0080"'),
+        ("SET @cfg = cfg SELECT (SELECT id FROM r WHERE v > @cfg.max) AS x", '{"x":[{"id":"s0080"'),
+        ("SET @known = known SELECT (SELECT id FROM r WHERE id IN @known) AS x", '{"x":[{"id":"s'),
+        ("SELECT (SELECT upper(id) AS id, round(v) AS v, abs(v) AS a, CAST(v AS Int) AS i, "
+         "concat(id, '/', v) AS k, isUndefined(w) AS u, length(id) AS n, floor(v) AS f "
+         "FROM r) AS x",
+         '{"x":[{"id":"S0000","v":1,"a":0.5,"i":0,"k":"s0000/0.5","u":true,"n":5,"f":0}'),
+        ("SELECT (SELECT id, encode(id, 'base64') AS e FROM r) AS x", '{"x":[{"id":"s0000","e":"'),
+        ("SELECT (SELECT VALUE id FROM r WHERE regexp_matches(id, '^s00[0-9]+$')) AS x",
+         '{"x":["s0000","s0001"'),
+    ],
+)  # fmt: skip
+def test_what_an_honest_rule_does_with_a_full_payload_is_done(
+    environment: rules.Environment, sql: str, starts: str
+) -> None:
+    assert 120_000 < len(READINGS) <= 128 * KB
+    message = rules.Message("site/north", READINGS, "client")
+    outgoing = rules.compile(sql, "2016-03-23").evaluate(message, environment)
+    assert outgoing is not None
+    assert outgoing.decode().startswith(starts)
 
 
 @pytest.mark.parametrize(
@@ -190,25 +244,29 @@ def test_what_is_larger_than_a_result_may_be_is_none(
 
 def test_a_search_within_each_item_is_bounded(environment: rules.Environment) -> None:
     search = "SET @l = l SELECT (SELECT VALUE x FROM l AS x WHERE x IN @l) AS x, 1 AS y"
-    assert run(environment, search, LIST) == b'{"y":1}'
-    assert run(environment, search, b'{"l": [1, 2]}') == b'{"x":[1,2],"y":1}'
-    allowed = "SET @few = few SELECT (SELECT VALUE x FROM l AS x WHERE x IN @few) AS x, 1 AS y"
-    payload = b'{"few": [7, 8, 9], "l": [' + b",".join([b"1", b"7"] * 20_000) + b"]}"
-    outgoing = run(environment, allowed, payload)
+    arrays = b'{"l": [' + b",".join(b"[%d]" % n for n in range(15_000)) + b"]}"
+    began = time.thread_time()
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, search, arrays)
+    assert time.thread_time() - began < STALL_S
+    assert run(environment, search, b'{"l": [[1], 2]}') == b'{"x":[[1],2],"y":1}'
+    # texts and numbers are found at once, however many there are
+    outgoing = run(environment, search, LIST)
     assert outgoing is not None
-    assert outgoing.count(b"7") == 20_000
+    assert outgoing.count(b"1") == 65_000 + 1  # and that of y
 
 
 def test_a_variable_repeated_in_two_levels_is_bounded(environment: rules.Environment) -> None:
     items = ", ".join([f'{{"b": [{", ".join(["1"] * 200)}]}}'] * 200)
     payload = f'{{"info": "{"x" * 4000}", "l": [{items}]}}'.encode()
     squared = "SET @i = info SELECT (SELECT VALUE (SELECT VALUE @i FROM b) FROM l) AS x, 1 AS y"
-    assert run(environment, squared, payload) == b'{"y":1}'
     numbers = b'{"info": [%s], "l": [%s]}' % (
         b",".join([b"1.234567890123456789012345678901234"] * 1000), b",".join([b"1"] * 10_000),
     )  # fmt: skip
     each = "SET @i = info SELECT (SELECT VALUE @i FROM l) AS x, 1 AS y"
-    assert run(environment, each, numbers) == b'{"y":1}'
+    for sql, too_much in ((squared, payload), (each, numbers)):
+        with pytest.raises(rules.BudgetSpent):
+            run(environment, sql, too_much)
 
 
 def test_what_functions_make_of_little_is_bounded_in_all(environment: rules.Environment) -> None:
@@ -218,16 +276,78 @@ def test_what_functions_make_of_little_is_bounded_in_all(environment: rules.Envi
     with pytest.raises(rules.EvaluationFailed, match="more than 1048576 characters"):
         run(environment, f"SELECT {once} AS x, {once} AS y", payload)
     many = ", ".join(f"length({once}) AS x{n}" for n in range(10))
-    outgoing = run(environment, f"SELECT {many}", payload)
-    assert outgoing is not None
-    assert outgoing.count(b"1000000") == 4  # those that an evaluation may make; then Undefined
+    with pytest.raises(rules.BudgetSpent, match="more than 4194304 characters"):
+        run(environment, f"SELECT {many}", payload)
+    cast = "CAST(a AS String)"
+    for _ in range(4):
+        cast = f"CAST([{cast}, {cast}] AS String)"
+    quoted = b'{"a": "%s"}' % (b'\\"' * 40_000)
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, f"SELECT VALUE length({cast})", quoted)
 
 
 def test_md2_is_slow_and_so_is_bounded_in_all(environment: rules.Environment) -> None:
-    many = ", ".join(f"md2(a) AS x{n}" for n in range(31))
-    outgoing = run(environment, f"SELECT {many}", b'{"a": "%s"}' % (b"a" * 4000))
+    payload = b'{"a": "%s"}' % (b"a" * 4000)
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, f"SELECT {', '.join(f'md2(a) AS x{n}' for n in range(31))}", payload)
+    assert run(environment, "SELECT VALUE length(md2(a) + md2(a))", payload) == b"64"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"regexp_matches(x, '(a|aa)+\1b$')",
+        "regexp_matches(x, '(?<!b)(a|a)*$')",
+        "regexp_replace(x, '(?=a)a|b', 'c')",
+        "regexp_matches('x', concat('(?=', x, ')y'))",
+    ],
+)
+def test_regular_expressions_are_slow_and_so_are_bounded_in_all(
+    environment: rules.Environment, expression: str
+) -> None:
+    texts = ",".join(f'"{"a" * 30}{n}"' for n in range(3000))
+    sql = f"SELECT (SELECT VALUE {expression} FROM l AS x) AS x"
+    began = time.thread_time()
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, sql, f'{{"l": [{texts}]}}'.encode())
+    assert time.thread_time() - began < STALL_S
+    outgoing = run(environment, sql, b'{"l": ["a", "b"]}')
     assert outgoing is not None
-    assert 0 < outgoing.count(b"x") < 31
+    assert outgoing.startswith(b'{"x":[')
+
+
+def test_properties_of_a_message_are_not_made_for_every_item() -> None:
+    properties = rules.MqttProperties(user_properties=(("k", "v"),) * 13_000)
+    message = rules.Message("t", b'{"l": [%s]}' % b",".join([b"1"] * 500), properties=properties)
+    statement = rules.compile("SELECT (SELECT VALUE get_user_properties('k') FROM l) AS x",
+                              "2016-03-23")  # fmt: skip
+    with pytest.raises(rules.BudgetSpent):
+        statement.evaluate(message, rules.Environment(now_ms=lambda: 0))
+
+
+def test_what_a_function_is_called_with_is_bounded() -> None:
+    class Calling(rules.Outside):
+        def invoke_lambda(self, function_arn: str, payload: bytes) -> bytes | None:
+            return b"1"
+
+    environment = rules.Environment(now_ms=lambda: 0, outside=Calling())
+    sql = f"SELECT aws_lambda('f', [{', '.join(['a'] * 900)}]) AS x"
+    assert run(environment, sql, b'{"a": 1}') == b'{"x":1}'
+    with pytest.raises(rules.EvaluationFailed, match="the input has more than"):
+        run(environment, sql, b'{"a": "%s"}' % (b"x" * 100_000))
+
+
+def test_what_a_template_makes_too_deep_is_none(environment: rules.Environment) -> None:
+    levels = 49
+    statement = rules.compile(f"SET @v = {'[' * levels}a{']' * levels} SELECT 1 AS x", "2016-03-23")
+    template = rules.compile_template(
+        f"${{{'[' * levels}@v{']' * levels}}}", "2016-03-23", variables=statement.variables
+    )
+    payload = b'{"a":' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}"
+    context = rules.Context(rules.Message("t", payload), environment)
+    statement.evaluate_in(context)
+    with pytest.raises(rules.EvaluationFailed, match="cannot be written as JSON"):
+        template.render_in(context)
 
 
 def test_a_template_has_a_bound(environment: rules.Environment) -> None:

@@ -155,19 +155,39 @@ def test_the_old_version_has_none() -> None:
 
 
 def test_what_a_query_may_visit_is_bounded(environment: rules.Environment) -> None:
-    # every item visits every item: 250,000 of them, more than an evaluation may
-    payload = b'{"e":[' + b",".join([b"1"] * 500) + b"]}"
+    # every item visits every item
+    payload = b'{"e":[' + b",".join([b"1"] * 1000) + b"]}"
     squared = "SET @e = e SELECT (SELECT VALUE (SELECT VALUE 1 FROM @e) FROM @e) AS x, 1 AS y"
-    assert MAX_STEPS < 500 * 500
-    outgoing = rules.compile(squared, "2016-03-23").evaluate(
-        rules.Message("t", payload), environment
+    statement = rules.compile(squared, "2016-03-23")
+    with pytest.raises(rules.BudgetSpent, match=f"more than {MAX_STEPS} steps"):
+        statement.evaluate(rules.Message("t", payload), environment)
+    assert statement.evaluate(rules.Message("t", b'{"e":[1,2]}'), environment) == (
+        b'{"x":[[1,1],[1,1]],"y":1}'
     )
-    assert outgoing is not None
-    inner = outgoing.decode().removeprefix('{"x":[').removesuffix('],"y":1}')
-    assert 0 < inner.count("[") < 500  # those it still could
-    once = rules.compile("SELECT (SELECT VALUE 1 FROM e) AS x", "2016-03-23")
-    message = rules.Message("t", b'{"e":[' + b",".join([b"1"] * 65_000) + b"]}")
-    assert once.evaluate(message, environment) is not None
+
+
+def test_a_search_that_is_given_up_has_no_result(environment: rules.Environment) -> None:
+    # half a search would let the message through, although what is looked for is there
+    sql = (
+        "SELECT 1 AS x WHERE NOT EXISTS "
+        "(SELECT VALUE x FROM e AS x WHERE startswith(lower(trim(x)), 'bad'))"
+    )
+    statement = rules.compile(sql, "2016-03-23")
+    for count, fails in ((3000, False), (60_000, True)):
+        items = ",".join(['"a"'] * (count - 1) + ['" BAD"'])
+        message = rules.Message("t", f'{{"e":[{items}]}}'.encode())
+        if fails:
+            with pytest.raises(rules.BudgetSpent):
+                statement.evaluate(message, environment)
+        else:
+            assert statement.evaluate(message, environment) is None
+
+
+def test_no_default_stands_in_for_what_was_given_up(environment: rules.Environment) -> None:
+    sql = "SET @e = e SELECT get_or_default((SELECT VALUE concat(@e, 1) FROM @e), 0) AS x"
+    message = rules.Message("t", b'{"e":[' + b",".join([b"2"] * 3000) + b"]}")
+    with pytest.raises(rules.BudgetSpent):
+        rules.compile(sql, "2016-03-23").evaluate(message, environment)
 
 
 def test_a_query_does_not_change_the_payload(environment: rules.Environment) -> None:

@@ -78,6 +78,9 @@ PAYLOAD = """{"i": 7, "d": 2.5, "s": "text", "n": "5", "t": true, "f": false, "n
         ("i IN 7", "U"), ("i IN nul", "U"), ("i IN []", "false"), ("s IN []", "false"),
         ("NOT i IN [1]", "true"), ("i + 1 IN [8]", "true"), ("i IN [7] AND t", "true"),
         ("7 IN [7]", "true"), ("'a' IN ['a']", "true"),
+        ("0.1 IN [exact]", "true"), ("exact IN [0.1, 'x']", "true"), ("huge IN [1E23]", "true"),
+        ("i IN [TRUE, 7.0]", "true"), ("t IN [1]", "false"), ("1 IN [TRUE]", "false"),
+        ("nul IN [NULL]", "true"), ("arr IN [[1, 'x', [2]]]", "true"), ("d IN ['2.5']", "false"),
         # dot
         ("obj.b.c", "2"), ("obj.b.x", "U"), ("s.x", "U"), ("arr.x", "U"), ("nope.x.y", "U"),
     ],

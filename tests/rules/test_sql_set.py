@@ -53,6 +53,10 @@ SENSORS = """{"device1": {"deviceId": "w", "deviceData": {"sensors": {"f": 75, "
         ("SET @x = a = 1 SELECT @x AS x", '{"a": 1}', '{"x":true}'),
         ("SET @t = topic(2) SELECT @t + '!' AS t FROM 'a/+'", "no json", '{"t":"b!"}'),
         ("SET @v = a SELECT *", '{"a":  1}', '{"a":  1}'),
+        ("SET @l = l SELECT 1 IN @l AS a, '1' IN @l AS b, 0.10 IN @l AS c, [2] IN @l AS d, "
+         "TRUE IN @l AS e, {'k': 1} IN @l AS f, nope IN @l AS g, 1 IN @nope AS h, NULL IN @l AS i"
+         .replace("@nope", "@l.x"), '{"l": [1.0, "x", 0.1, [2.0], null, {"k": 1}]}',
+         '{"a":true,"b":false,"c":true,"d":true,"e":false,"f":true,"i":true}'),
         ("SET @1 = 1, @_x = 2 SELECT @1 + @_x AS y", "{}", '{"y":3}'),
         (f"SET @{'v' * 64} = 1 SELECT @{'v' * 64} AS x", "{}", '{"x":1}'),
     ],

@@ -58,7 +58,7 @@ def test_sql_is_reported_with_line_and_column(tmp_path: Path) -> None:
     sql = "SELECT celsius\nFROM 'bench/#' WHERE >"
     loaded = load(tmp_path, bad=rule(sql, sqs("alarms")), good=GOOD)
     assert names(loaded) == ["good"]
-    assert "$.sql: line 2, column 22: " in problem(loaded)
+    assert "$.sql: line 2, column 22 of the SQL: " in problem(loaded)
 
 
 def test_a_name_that_is_taken_is_a_problem_of_the_later_file(tmp_path: Path) -> None:

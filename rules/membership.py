@@ -1,0 +1,50 @@
+"""Whether a value is an item of an array, found without looking at every item.
+
+Owns that search; what is equal is the operators' to say. Texts and numbers are found at once,
+arrays, objects, Booleans and Null one after the other.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, final
+
+from rules.operators import equal, exact
+from rules.values import Number, Value
+
+__all__ = ["Membership"]
+
+_NUMBERS: Final = (int, float, Decimal)
+
+
+@final
+class Membership:
+    """The items of one array.
+
+    Attributes:
+        others: Those that are neither texts nor numbers.
+    """
+
+    __slots__ = ("_numbers", "_texts", "others")
+
+    def __init__(self, items: list[Value]) -> None:
+        texts: set[str] = set()
+        numbers: set[Number] = set()
+        self.others: list[Value] = []
+        for item in items:
+            if isinstance(item, str):
+                texts.add(item)
+            elif isinstance(item, _NUMBERS) and not isinstance(item, bool):
+                numbers.add(exact(item))
+            else:
+                self.others.append(item)
+        self._texts = frozenset(texts)
+        self._numbers = frozenset(numbers)
+
+    def holds(self, value: Value) -> bool:
+        """Whether an item equals a value, by the rules of `=`."""
+        if isinstance(value, str):
+            return value in self._texts
+        if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+            return exact(value) in self._numbers
+        return any(equal(value, item) for item in self.others)
