@@ -79,6 +79,10 @@ _ELSEWHERE: Final = {
     "random": "rand",
     "ceiling": "ceil",
     "base64": "encode",
+    "ucase": "upper",
+    "lcase": "lower",
+    "from_unixtime": "parse_time",
+    "date_format": "parse_time",
 }
 # A call is evaluated here only if its arguments are no longer: thousands of calls that make much of
 # little must not all be made now.
@@ -235,6 +239,12 @@ class Compiler:
             if left.is_constant and not right.is_constant:
                 return self._comparison(node.right, right, _MIRRORED[symbol], left.value)
         if symbol == "IN" and right.is_constant:
+            if not isinstance(right.value, list):
+                place = node.right.position
+                self.warnings.append(
+                    f"line {place.line}, column {place.column}: IN looks for a value in an array, "
+                    "so this is always Undefined; write a IN [1, 2]"
+                )
             return self._fold(is_in(left.run, right.value), left)
         if symbol == "IN" and is_variable_path(node.right):
             return Code(is_in_variable(left.run, right.run))

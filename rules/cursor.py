@@ -1,16 +1,21 @@
 """A cursor over the tokens of one text, for the parser.
 
-Owns looking ahead, taking tokens, and the error that names what was expected. Knows no grammar.
+Owns looking around, taking tokens, and the error that names what was expected, with the keyword
+that a misspelt one is like. Knows no grammar.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
+import difflib
+from typing import Final, NoReturn
 
 from rules.errors import SqlError
 from rules.lexer import Token, TokenKind
 
 __all__ = ["Cursor"]
+
+# Longer names are no misspelt keywords, and comparing takes the square of the length.
+_MAX_MISSPELT_CHARACTERS: Final = 10
 
 
 class Cursor:
@@ -37,6 +42,10 @@ class Cursor:
         """Return the token behind this one; at END, END."""
         return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
 
+    def before(self) -> Token:
+        """Return the token in front of this one; at the first one, that."""
+        return self._tokens[max(self._at - 1, 0)]
+
     def is_keyword(self, word: str) -> bool:
         """Whether a keyword, given in capitals, stands here."""
         return self.token.kind is TokenKind.NAME and self.token.word == word
@@ -59,9 +68,19 @@ class Cursor:
             return True
         return False
 
-    def expected(self, expected: str, *, hint: str = "") -> NoReturn:
-        """Raise a SqlError that names what should stand here and what does."""
+    def expected(self, expected: str, *, hint: str = "", words: tuple[str, ...] = ()) -> NoReturn:
+        """Raise a SqlError that names what should stand here and what does.
+
+        Args:
+            expected: What should stand here.
+            hint: What to do about it.
+            words: Keywords that could stand here, in capitals: a name that is like one of them
+                gives the better hint.
+        """
         token = self.token
+        if token.kind is TokenKind.NAME and 1 < len(token.word) <= _MAX_MISSPELT_CHARACTERS:
+            near = difflib.get_close_matches(token.word, words, n=1)
+            hint = f"did you mean {near[0]}?" if near else hint
         found = token.describe()
         raise SqlError(
             f"expected {expected}, found {found}",

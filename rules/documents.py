@@ -17,6 +17,7 @@ import orjson
 from rules.actions import Action, TemplateTerms, read_action
 from rules.errors import Problem, RuleDocumentError, SqlError
 from rules.fields import Fields, json_type
+from rules.json_faults import json_fault
 from rules.statement import Statement, compile  # noqa: A004 - as in `re`
 from rules.values import DEFAULT_VERSION, DIALECTS, V2016
 
@@ -69,6 +70,11 @@ class RuleDocument:
     source: str
     warnings: tuple[Problem, ...]
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether its statement, or a template of its actions, asks `Environment.outside`."""
+        return self.statement.reaches_out or any(action.reaches_out for action in self.actions)
+
 
 def parse_rule(text: str | bytes, *, source: str, default_name: str | None = None) -> RuleDocument:
     """Read one rule document.
@@ -106,9 +112,11 @@ def _load(text: str | bytes, problems: list[Problem]) -> Fields | None:
         return None
     try:
         document: object = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        problems.append(Problem("$", f"not valid JSON: {error.msg}", f"look at {place}"))
+    except orjson.JSONDecodeError:
+        fault = json_fault(data)
+        if fault is not None:
+            message = f"not valid JSON at {fault.place}: {fault.problem}"
+            problems.append(Problem("$", message, fault.remedy))
         return None
     if not isinstance(document, dict):
         problems.append(Problem("$", f"a rule is a JSON object, this is {json_type(document)}"))

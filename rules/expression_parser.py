@@ -9,7 +9,7 @@ Source: AWS IoT Core Developer Guide, "AWS IoT SQL reference"; precedence is ANS
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Final, NoReturn
 
 from rules.cursor import Cursor
 from rules.errors import SqlError
@@ -59,6 +59,25 @@ RESERVED: Final = frozenset(
     ("SELECT", "FROM", "WHERE", "AS", "AND", "OR", "NOT", "TRUE", "FALSE", "NULL")
 )
 _BEGIN_EXPRESSION: Final = frozenset(("NOT", "TRUE", "FALSE", "NULL"))
+_INFIX_WORDS: Final = ("AND", "OR", "IN")
+# Where one of them stands wrongly, it is not another one misspelt.
+_OF_CASE: Final = frozenset(("CASE", "WHEN", "THEN", "ELSE", "END"))
+
+# What other languages have: in the place of an operator, and of an operand after an operator.
+_FOREIGN_OPERATORS: Final = {
+    "[": "an item of an array is get(array, 0)",
+    "NOT": "NOT comes before all of it: NOT (a IN b)",
+    "IS": "write isNull(a), or isUndefined(a)",
+    "BETWEEN": "write a >= 1 AND a <= 2",
+    **dict.fromkeys(("LIKE", "ILIKE", "RLIKE", "REGEXP"), "write regexp_matches(a, 'pattern')"),
+}
+_FOREIGN_OPERANDS: Final = {
+    "==": "equality is one =",
+    "=>": "write >=",
+    "=<": "write <=",
+    "**": "write power(a, b)",
+    "--": "write -(-a)",
+}
 
 
 def _binds(token: Token) -> int:
@@ -83,6 +102,7 @@ class ExpressionParser(Cursor, ABC):
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__(tokens)
         self._nesting = 0
+        self._is_case_minus = False  # whether a CASE was an attribute, because of a minus behind
 
     @abstractmethod
     def _subquery(self) -> Subquery:
@@ -92,8 +112,7 @@ class ExpressionParser(Cursor, ABC):
         """Parse an expression up to the end of the text."""
         node = self._expression()
         if self.token.kind is not TokenKind.END:
-            self._explain_operators()
-            self.expected("an operator or the end of the expression")
+            self._expected_operator("an operator or the end of the expression")
         return node
 
     def _expression(self, least: int = 1) -> Node:
@@ -174,7 +193,7 @@ class ExpressionParser(Cursor, ABC):
                 self.expected("an operator or ')'", hint="a list is an array: ['a', 'b']")
             self._close("an operator or ')'")
             return node
-        return self.expected("an expression")
+        return self._expected_operand()
 
     def _variable(self, token: Token) -> Variable:
         name = token.text[1:]
@@ -217,8 +236,7 @@ class ExpressionParser(Cursor, ABC):
 
     def _close(self, expected: str, symbol: str = ")") -> None:
         if not self.accept_symbol(symbol):
-            self._explain_operators()
-            self.expected(expected)
+            self._expected_operator(expected)
 
     def _number(self, token: Token) -> Number:
         if token.text.isdigit() and len(token.text) <= MAX_DIGITS:
@@ -245,8 +263,10 @@ class ExpressionParser(Cursor, ABC):
             return Null(position)
         if word in RESERVED:
             self.expected("an expression")
-        if word == "CASE" and begins_operand(self.after()):
-            return self._case()
+        if word == "CASE":
+            if begins_operand(self.after()):
+                return self._case()
+            self._is_case_minus |= self.after().text == "-"
         self.advance()
         if not is_call:
             return Attribute(token.text, position)
@@ -255,7 +275,11 @@ class ExpressionParser(Cursor, ABC):
             return self._cast(position)
         if word == "EXISTS":
             if not self.is_keyword("SELECT"):
-                self.expected("SELECT", hint="EXISTS asks whether a nested SELECT gives anything")
+                self.expected(
+                    "SELECT",
+                    hint="EXISTS asks whether a nested SELECT gives anything",
+                    words=("SELECT",),
+                )
             return Exists(self._subquery(), position)
         return Call(token.text, self._arguments(), position)
 
@@ -277,8 +301,9 @@ class ExpressionParser(Cursor, ABC):
     def _cast(self, position: Position) -> Node:
         operand = self._expression()
         if not self.accept_keyword("AS"):
-            self._explain_operators()
-            self.expected("an operator or AS", hint="for example: CAST(celsius AS String)")
+            self._expected_operator(
+                "an operator or AS", ("AS",), hint="for example: CAST(celsius AS String)"
+            )
         token = self.token
         if token.kind is not TokenKind.NAME:
             self.expected("the name of a type")
@@ -288,35 +313,54 @@ class ExpressionParser(Cursor, ABC):
 
     def _case(self) -> Node:
         position = self.advance().position
+        begins_with_when = self.is_keyword("WHEN")
         operand = self._expression()
         if not self.is_keyword("WHEN"):
-            self._explain_operators()
-            self.expected(
-                "an operator or WHEN", hint="CASE compares one value: CASE a WHEN 1 THEN …"
+            if begins_with_when:
+                self.expected(
+                    "an operator or WHEN",
+                    hint="CASE compares one value, here TRUE: CASE TRUE WHEN a > 1 THEN …",
+                )
+            self._expected_operator(
+                "an operator or WHEN", ("WHEN",), hint="for example: CASE a WHEN 1 THEN …"
             )
         branches: list[tuple[Node, Node]] = []
         while self.accept_keyword("WHEN"):
             condition = self._expression()
             if not self.accept_keyword("THEN"):
-                self._explain_operators()
-                self.expected("an operator or THEN")
+                self._expected_operator("an operator or THEN", ("THEN",))
             branches.append((condition, self._expression()))
         otherwise = self._expression() if self.accept_keyword("ELSE") else None
         if not self.accept_keyword("END"):
-            self._explain_operators()
-            expected = (
-                "an operator, WHEN, ELSE or END" if otherwise is None else "an operator or END"
-            )
-            self.expected(expected)
+            if otherwise is not None:
+                self._expected_operator("an operator or END", ("END",))
+            self._expected_operator("an operator, WHEN, ELSE or END", ("WHEN", "ELSE", "END"))
         return Case(operand, tuple(branches), otherwise, position)
 
-    def _explain_operators(self) -> None:
-        """Say what to write instead of the operators that other languages have here."""
-        if self.is_symbol("["):
-            self.expected("an operator", hint="an item of an array is get(array, 0)")
-        if self.is_keyword("NOT") and self.after().word == "IN":
-            self.expected("an operator", hint="write NOT (a IN b)")
-        if self.is_keyword("IS"):
-            self.expected("an operator", hint="write isNull(a), or isUndefined(a)")
-        if self.is_keyword("LIKE"):
-            self.expected("an operator", hint="write regexp_matches(a, 'pattern')")
+    def _expected_operand(self) -> NoReturn:
+        """Raise the error for what begins no operand, or is another language's operator."""
+        text = self.token.text
+        if self.token.kind is TokenKind.SYMBOL and text == ".":
+            self.expected("an expression", hint="numbers begin with a digit: 0.5")
+        self.expected("an expression", hint=_FOREIGN_OPERANDS.get(self.before().text + text, ""))
+
+    def _expected_operator(
+        self, expected: str, words: tuple[str, ...] = (), *, hint: str = ""
+    ) -> NoReturn:
+        """Raise the error for what is no operator; say what to write for another language's.
+
+        Args:
+            expected: An operator, and what else could stand here.
+            words: The keywords among that.
+            hint: What to do about it, where nothing better is known.
+        """
+        token = self.token
+        is_string = token.kind is TokenKind.STRING
+        if not is_string and token.word in _FOREIGN_OPERATORS:
+            self.expected("an operator", hint=_FOREIGN_OPERATORS[token.word])
+        if self._is_case_minus and self.is_keyword("WHEN"):
+            hint = "put the operand in parentheses: CASE (-a) WHEN …"
+        elif self.before().kind is TokenKind.STRING is self.after().kind and not is_string:
+            hint = "a quote within a string is written twice, or differs from those around it"
+        is_keyword = token.word in RESERVED or token.word in _OF_CASE
+        self.expected(expected, hint=hint, words=() if is_keyword else (*words, *_INFIX_WORDS))

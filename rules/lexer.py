@@ -87,6 +87,7 @@ _TOKEN: Final = re.compile(
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<string>'[^']*+(?:''[^']*+)*+'|"[^"]*+(?:""[^"]*+)*+")
     | (?P<variable>@[A-Za-z0-9_]+)
+    | (?P<comment>--|/\*|//)
     | (?P<symbol><>|<=|>=|[-+*/%=<>(),.:\[\]{}])
     """,
     re.VERBOSE,
@@ -101,6 +102,23 @@ _KINDS: Final = {
     "symbol": TokenKind.SYMBOL,
 }
 
+_ALL_OPERATORS: Final = "operators are = <> < <= > >= IN AND OR NOT + - * / %"
+_STRAIGHT: Final = "quotes are straight: ' or \""
+# What other languages and text editors write, longer texts before shorter ones.
+_FOREIGN: Final = {
+    "!=": f"write <>; {_ALL_OPERATORS}",
+    "!": f"write NOT; {_ALL_OPERATORS}",
+    "||": "texts are joined with concat(a, b) or a + b; conditions with OR",
+    "|": "write bitor(a, b)",
+    "&&": f"write AND; {_ALL_OPERATORS}",
+    "&": "write bitand(a, b)",
+    "^": "write power(a, b), or bitxor(a, b)",
+    ";": "a statement ends without a semicolon",
+    "#": "there are no comments",
+    **dict.fromkeys("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u00b4", _STRAIGHT),
+    **dict.fromkeys("$`", "only strings in quotes may hold such characters"),
+}
+
 
 def tokenize(text: str, lines: Lines, start: int = 0, end: int | None = None) -> list[Token]:
     """Cut a text, or a part of it, into tokens; the last one is END.
@@ -112,7 +130,8 @@ def tokenize(text: str, lines: Lines, start: int = 0, end: int | None = None) ->
         end: Where to stop; None for the end of the text.
 
     Raises:
-        SqlError: A character that begins no token, a string without end, a malformed number.
+        SqlError: A character that begins no token, a comment, a string without end, a malformed
+            number.
     """
     stop = len(text) if end is None else end
     if stop - start > MAX_SQL_CHARACTERS:
@@ -132,7 +151,9 @@ def tokenize(text: str, lines: Lines, start: int = 0, end: int | None = None) ->
             return tokens
         match = _TOKEN.match(text, at, stop)
         if match is None or match.lastgroup is None:
-            raise _unreadable(text[at], position)
+            raise _unreadable(text, at, position)
+        if match.lastgroup == "comment":
+            raise _comment(match.group(), lines.position(at + 1))
         if len(tokens) >= MAX_TOKENS:
             raise SqlError(
                 f"a statement has at most {MAX_TOKENS} words, numbers, strings and symbols",
@@ -185,17 +206,36 @@ def _check_encodable(content: str, position: Position) -> None:
         ) from error
 
 
-def _unreadable(character: str, position: Position) -> SqlError:
-    hint = ""
+def _comment(begin: str, position: Position) -> SqlError:
+    """Return the error for what begins a comment elsewhere: here two operators in a row."""
+    hint = "there are no comments"
+    if begin == "--":
+        hint += "; minus a negative is written with a blank: a - -1"
+    return SqlError(
+        f"expected an expression after '{begin[0]}', found '{begin[1]}'",
+        position.line,
+        position.column,
+        expected="an expression",
+        found=f"'{begin[1]}'",
+        hint=hint,
+    )
+
+
+def _unreadable(text: str, at: int, position: Position) -> SqlError:
+    character = text[at]
     if character in "'\"":
-        problem = f"the string that begins here has no closing {character}"
         return SqlError(
-            problem, position.line, position.column, expected=f"a closing {character}", found="end"
+            f"the string that begins here has no closing {character}",
+            position.line,
+            position.column,
+            expected=f"a closing {character}",
+            found="end",
+            hint=f"a {character} within the string is written twice",
         )
-    if character in "!&|":
-        hint = "operators are = <> < <= > >= AND OR NOT"
-    elif character in "$`":
-        hint = "only strings in quotes may hold such characters"
+    hints = (hint for begin, hint in _FOREIGN.items() if text.startswith(begin, at))
+    hint = next(hints, "")
+    if character.isalnum():
+        hint = "names are made of the letters A to Z, digits and _"
     return SqlError(
         f"unexpected character {character!r}",
         position.line,

@@ -32,6 +32,13 @@ __all__ = ["MAX_TREE_DEPTH", "parse", "parse_expression"]
 # A chain of n operators is a tree n deep, and each level is a Python frame per evaluation.
 MAX_TREE_DEPTH: Final = 250
 
+_OTHER_KEYS: Final = "a key with other characters is made with SELECT VALUE {'my-key': a}"
+_FROM_FIRST: Final = "FROM comes before WHERE"
+_AFTER_WHERE: Final = {
+    "FROM": _FROM_FIRST,
+    ",": "a list is an array: a IN [1, 2]",
+}
+
 
 def parse(sql: str) -> Query:
     """Parse a statement.
@@ -90,21 +97,40 @@ class _Parser(ExpressionParser):
     def query(self) -> Query:
         assignments = self._assignments() if self.is_keyword("SET") else ()
         if not self.accept_keyword("SELECT"):
-            self.expected("an operator, ',' or SELECT" if assignments else "SELECT")
+            if assignments:
+                self._expected_operator("an operator, ',' or SELECT", ("SELECT",))
+            self.expected("SELECT", words=("SELECT", "SET"))
         is_value, items = self._selection()
         topic_filter = self._topic_filter() if self.accept_keyword("FROM") else None
         where = self._expression() if self.accept_keyword("WHERE") else None
         if self.token.kind is not TokenKind.END:
-            self._expected_after_part(topic_filter is not None, where is not None)
+            if where is not None:
+                hint = _AFTER_WHERE.get(self.token.word, "")
+                self._expected_operator("an operator or the end of the statement", hint=hint)
+            if topic_filter is not None:
+                self.expected("WHERE or the end of the statement", words=("WHERE",))
+            self._expected_after_items(is_value, items[-1], ", FROM or WHERE", ("FROM", "WHERE"))
         return Query(items, is_value, topic_filter, where, assignments)
 
-    def _expected_after_part(self, has_from: bool, has_where: bool) -> NoReturn:
-        self._explain_operators()
-        if has_where:
-            self.expected("an operator or the end of the statement")
-        if has_from:
-            self.expected("WHERE or the end of the statement")
-        self.expected("an operator, AS, ',', FROM or WHERE")
+    def _expected_after_items(
+        self, is_value: bool, item: SelectItem, parts: str, words: tuple[str, ...]
+    ) -> NoReturn:
+        """Raise the error for what cannot stand behind the last item.
+
+        Args:
+            is_value: Whether it is the one of SELECT VALUE.
+            item: The last item.
+            parts: Which parts of the query could begin here, as the end of an enumeration.
+            words: The keywords of these parts.
+        """
+        if item.alias:
+            hint = _OTHER_KEYS if self.is_symbol("-") else ""
+            self.expected(f"','{parts}", hint=hint, words=words)
+        if is_value:
+            self._expected_operator(f"an operator{parts}", words)
+        if isinstance(item.expression, Star):
+            self.expected(f"AS, ','{parts}", words=("AS", *words))
+        self._expected_operator(f"an operator, AS, ','{parts}", ("AS", *words))
 
     def _assignments(self) -> tuple[Assignment, ...]:
         self.advance()
@@ -177,7 +203,10 @@ class _Parser(ExpressionParser):
 
     def _alias(self) -> str:
         if self.token.kind is not TokenKind.NAME or self.token.word in RESERVED:
-            self.expected("a name after AS", hint="names are written without quotes: AS celsius")
+            self.expected(
+                "a name after AS",
+                hint=f"names are written without quotes: AS celsius; {_OTHER_KEYS}",
+            )
         return self.advance().text
 
     def _topic_filter(self) -> str:
@@ -198,8 +227,9 @@ class _Parser(ExpressionParser):
         position = self.advance().position
         is_value, items = self._selection()
         if not self.accept_keyword("FROM"):
-            self._explain_operators()
-            self.expected("an operator, AS, ',' or FROM")
+            if self.is_keyword("WHERE"):
+                self.expected("FROM", hint=_FROM_FIRST)
+            self._expected_after_items(is_value, items[-1], " or FROM", ("FROM",))
         if self.token.kind is TokenKind.STRING and self.after().text != ".":
             self.expected(
                 "an attribute",
@@ -208,6 +238,8 @@ class _Parser(ExpressionParser):
         source = self._postfix()
         alias = self._alias() if self.accept_keyword("AS") else None
         where = self._expression() if self.accept_keyword("WHERE") else None
-        self._close("AS, WHERE or ')'" if where is None else "an operator or ')'")
+        if where is None and not self.is_symbol(")"):
+            self._expected_operator("AS, WHERE or ')'", ("AS", "WHERE"))
+        self._close("an operator or ')'")
         self._nesting -= 1
         return Subquery(items, is_value, source, alias, where, position)

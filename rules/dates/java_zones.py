@@ -72,10 +72,9 @@ class Offset:
 class LocalizedOffset:
     """An offset such as `GMT+8`, or `GMT+08:00` in full."""
 
-    __slots__ = ("_form", "_full")
+    __slots__ = ("_form",)
 
     def __init__(self, *, full: bool) -> None:
-        self._full = full
         self._form = _LOCALIZED_FULL if full else _LOCALIZED_SHORT
 
     def read(self, text: str, at: int, parsed: Parsed) -> int:

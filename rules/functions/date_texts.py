@@ -8,8 +8,10 @@ Source: AWS IoT Core Developer Guide, "Functions".
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rules.conversions import to_integer
 from rules.dates import (
@@ -22,6 +24,7 @@ from rules.dates import (
     compile_writer,
     find_zone,
 )
+from rules.dates.zones import region_names
 from rules.expression import Expression
 from rules.functions.table import CallSite
 from rules.message import Context
@@ -31,6 +34,39 @@ __all__ = ["build_parse_time", "build_time_to_epoch"]
 
 _Compiled = TypeVar("_Compiled")
 _Find = Callable[[dict[str, Value], Context], _Compiled | None]
+
+_QUOTED: Final = re.compile(r"'[^']*+'")
+# Letters that mean something, but hardly what was meant.
+_MIXED_UP: Final = (
+    (re.compile(r"[HhKk]:?MM?(?!M)"), "M is the month; minutes are m, as in HH:mm"),
+    (
+        re.compile(r"y[-/.]?mm?[-/.]?d|d[-/.]?mm?[-/.]?y"),
+        "m is the minute; months are M, as in yyyy-MM-dd",
+    ),
+)
+# The longest name has 32; comparing takes the square of the length.
+_MAX_MISSPELT_CHARACTERS: Final = 40
+# Short ones are abbreviations: CEST is like EST, and means something else.
+_MIN_MISSPELT_CHARACTERS: Final = 5
+
+
+def _warn_of_mixed_up_letters(call: CallSite, index: int, pattern: str) -> None:
+    fields = _QUOTED.sub("''", pattern)
+    for letters, text in _MIXED_UP:
+        if letters.search(fields):
+            call.warn(index, f"{call.name}: in its pattern, {text}")
+
+
+def _nearest_zone(name: str) -> str:
+    """Return what to write instead of a name of no zone."""
+    by_lower_case = {region.lower(): region for region in region_names()}
+    by_lower_case |= {key.rpartition("/")[2]: each for key, each in sorted(by_lower_case.items())}
+    if len(name) <= _MAX_MISSPELT_CHARACTERS:
+        likeness = 0.8 if len(name) >= _MIN_MISSPELT_CHARACTERS else 1.0
+        near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=likeness)
+        if near:
+            return f"did you mean {by_lower_case[near[0]]}?"
+    return "zones are written like Europe/Berlin, UTC and +01:00"
 
 
 def _pattern(
@@ -53,7 +89,13 @@ def _pattern(
         try:
             compile_pattern(code.value)
         except PatternError as error:
-            call.warn(index, f"{call.name} is always Undefined here: {error}")
+            call.warn(
+                index,
+                f"{call.name} is always Undefined here: {error}; what stands for itself is in "
+                "quotes: \"yyyy-MM-dd'T'HH:mm\"",
+            )
+        else:
+            _warn_of_mixed_up_letters(call, index, code.value)
     else:
         call.warn(index, f"{call.name} is always Undefined here: its pattern is not a String")
     constant = compiled(code.value)
@@ -73,7 +115,8 @@ def _zone(call: CallSite) -> _Find[Zone]:
         return lambda members, context: found(code.run(members, context))
     constant = found(code.value)
     if constant is None:
-        call.warn(2, f"{call.name} is always Undefined here: there is no such time zone")
+        hint = _nearest_zone(code.value) if isinstance(code.value, str) else "its name is a String"
+        call.warn(2, f"{call.name} is always Undefined here: there is no such time zone; {hint}")
     return lambda members, context: constant
 
 

@@ -3,9 +3,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rules
+from rules.json_faults import json_fault
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 SQS: dict[str, Any] = {"sqs": {"queueUrl": "https://host/1/alarms", "roleArn": ROLE}}
@@ -253,3 +257,63 @@ def test_the_name_must_come_from_somewhere() -> None:
 def test_text_that_is_no_json(text: str | bytes, says: str) -> None:
     with pytest.raises(rules.RuleDocumentError, match=says):
         rules.parse_rule(text, source="r.json", default_name="n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "remedy"),
+    [
+        (
+            '{"sql": "SELECT "a" FROM b"}',
+            "line 1, column 18: a string ends before this place",
+            r"""inside a string write \" or use '…'""",
+        ),
+        ('{"sql": "WHERE a = "x", "b": 1}', "line 1, column 20: a string ends", "inside a string"),
+        ('{"a": "b" "c": 1}', "line 1, column 11: a string ends", "put a comma between two"),
+        ('{"a": "b"\n "c": 1}', "line 2, column 2: unexpected", "put a comma before it"),
+        ('{"a": 1 2}', "line 1, column 9: unexpected", ""),
+        ('{\n // why\n "a": 1}', "line 2, column 2: a comment", 'remarks into "description"'),
+        ('{"a": 1} /* why */', "line 1, column 10: a comment", "put remarks"),
+        ('{"a": 1 # why\n}', "line 1, column 9: a comment", "put remarks"),
+        ('{"sql": "SELECT a\nFROM b"}', "line 1, column 18: a line ends inside", r"as \n"),
+        ('{"sql": "a\tb"}', "line 1, column 11: unexpected control", r"write a tab as \t"),
+        ('{"sql": "a\x01b"}', "line 1, column 11: unexpected control", ""),
+        (r'{"sql": "\d"}', "line 1, column 11: invalid escaped", r"write a backslash as \\"),
+        ('{"a": 1,}', "line 1, column 8: trailing comma", "remove the comma"),
+        ("{'a': 1}", "line 1, column 2: a single quote", "double quotes"),
+        ("{\u201ca\u201d: 1}", "line 1, column 2: a typographic quote", "straight quotes"),
+        ("{a: 1}", "line 1, column 2: a text without quotes", "double quotes"),
+        ('{"a": True}', "line 1, column 7: a word with capitals", "write true or false"),
+        ('{"a": None}', "line 1, column 7: a word that JSON has not", "write null"),
+        ('{"a" 1}', "line 1, column 6: unexpected character, expected ':'", ""),
+        ('{"a": 1} x', "line 1, column 10: unexpected content", ""),
+        ('{"a": "b', "line 1, column 9: unexpected end", ""),
+        (" \n", "line 1, column 1: it is empty", ""),
+        (b"\xef\xbb\xbf{}", "byte 1: it begins with a byte order mark", "UTF-8 without BOM"),
+        (b"\xff\xfe{\x00}\x00", "byte 1: it begins with the mark of UTF-16", "without BOM"),
+        (b'{"a": "Gr\xfcn"}', "byte 10: it is no UTF-8: the byte 0xFC", "save it as UTF-8"),
+    ],
+)
+def test_json_mistakes_have_place_and_remedy(text: str | bytes, message: str, remedy: str) -> None:
+    with pytest.raises(rules.RuleDocumentError) as caught:
+        rules.parse_rule(text, source="r.json", default_name="n")
+    (problem,) = caught.value.problems
+    assert problem.path == "$"
+    assert problem.message.startswith(f"not valid JSON at {message}")
+    assert remedy in problem.remedy
+    assert bool(remedy) == bool(problem.remedy)
+
+
+_PIECES = st.sampled_from(['"', "'", "{", "}", "[", ",", ":", "\\", "\n", "//", "a", "1", " ", "ä"])
+
+
+@settings(derandomize=True, deadline=None, database=None)
+@given(st.lists(_PIECES, max_size=12).map("".join) | st.binary(max_size=12))
+def test_a_fault_is_told_exactly_where_json_is_wrong(text: str | bytes) -> None:
+    data = text.encode() if isinstance(text, str) else text
+    fault = json_fault(data)
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        assert fault is not None and fault.problem
+    else:
+        assert fault is None

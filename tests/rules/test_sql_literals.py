@@ -133,6 +133,38 @@ def test_wrong_cases(sql: str, column: int, says: str) -> None:
     assert caught.value.column == column
 
 
+@pytest.mark.parametrize(
+    ("case", "column", "hint"),
+    [
+        ("CASE WHEN a > 1 THEN 2 END", 18, "CASE TRUE WHEN a > 1 THEN"),
+        ("CASE WHEN NOT a THEN 2 END", 18, "CASE TRUE WHEN a > 1 THEN"),
+        ("CASE WHEN (a > 1) THEN 2 END", 26, "CASE TRUE WHEN a > 1 THEN"),
+        ("CASE WHEN -a > 1 THEN 2 END", 25, "CASE TRUE WHEN a > 1 THEN"),
+        ("CASE -a WHEN 1 THEN 2 END", 16, "put the operand in parentheses: CASE (-a) WHEN"),
+        ("abs(CASE -a WHEN 1 THEN 2 END)", 20, "CASE (-a) WHEN"),
+        ("CASE a WEHN 1 THEN 2 END", 15, "did you mean WHEN?"),
+        ("CASE a WHEN 1 THAN 2 END", 22, "did you mean THEN?"),
+        ("CASE a WHEN 1 THEN 2 ESLE 3 END", 29, "did you mean ELSE?"),
+        ("CASE a WHEN 1 THEN 2 EDN", 29, "did you mean END?"),
+        ("CASE a WHEN 1 THEN 2 ELSE 3 EN", 36, "did you mean END?"),
+        ("CASE a END", 15, "for example: CASE a WHEN 1 THEN"),
+    ],
+)
+def test_a_wrong_case_says_what_to_do(case: str, column: int, hint: str) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(f"SELECT {case} AS x")
+    assert caught.value.column == column
+    assert hint in caught.value.hint
+
+
+def test_a_case_may_do_what_the_hints_say(result: Result) -> None:
+    assert (
+        result("CASE TRUE WHEN i > 1 THEN 'more' WHEN i > 0 THEN 'some' END", PAYLOAD) == '"some"'
+    )
+    assert result("CASE (-i) WHEN -1 THEN 'minus' END", PAYLOAD) == '"minus"'
+    assert result("case - 1", '{"case": 3}') == "2"
+
+
 def test_constants_are_computed_once() -> None:
     for text, constant in (
         ("${CASE 1 WHEN 1 THEN 'a' END}", "a"),

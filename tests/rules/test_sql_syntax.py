@@ -160,6 +160,142 @@ def test_an_error_carries_what_was_expected_and_found_and_a_hint() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sql", "column", "hint"),
+    [
+        # misspelt keywords
+        ("SELEC a", 1, "did you mean SELECT?"),
+        ("SETT @a = 1 SELECT @a", 1, "did you mean SET?"),
+        ("SET @a = 1 SELCT @a", 12, "did you mean SELECT?"),
+        ("SELECT a FORM 't'", 10, "did you mean FROM?"),
+        ("SELECT * frm 't'", 10, "did you mean FROM?"),
+        ("SELECT VALUE a FRM 't'", 16, "did you mean FROM?"),
+        ("SELECT a AS b FRM 't'", 15, "did you mean FROM?"),
+        ("SELECT a WHER b", 10, "did you mean WHERE?"),
+        ("SELECT * FROM 't' WHER a", 19, "did you mean WHERE?"),
+        ("SELECT * WHERE a AN b", 18, "did you mean AND?"),
+        ("SELECT * WHERE a ADN b", 18, "did you mean AND?"),
+        ("SELECT * WHERE 'a' ADN 'b'", 20, "did you mean AND?"),
+        ("SELECT * WHERE (a ODER b)", 19, "did you mean OR?"),
+        ("SELECT (SELECT a FORM b)", 18, "did you mean FROM?"),
+        ("SELECT (SELECT a FROM b WEHRE c)", 25, "did you mean WHERE?"),
+        ("SELECT * WHERE EXISTS(SELET a FROM b)", 23, "did you mean SELECT?"),
+        # what is like no keyword, too short, too long or a keyword itself gets no such hint
+        ("SELECT a temperature FROM 't'", 10, ""),
+        ("SELECT a o FROM 't'", 10, ""),
+        ("SELECT a FROMMMMMMMM 't'", 10, ""),
+        ("SELECT a END", 10, ""),
+        # operators of other languages
+        ("SELECT * WHERE a == 1", 19, "equality is one ="),
+        ("SELECT * WHERE a => 1", 19, "write >="),
+        ("SELECT * WHERE a =< 1", 19, "write <="),
+        ("SELECT a ** 2", 11, "write power(a, b)"),
+        ("SELECT - -a", 10, "write -(-a)"),
+        ("SELECT .5", 8, "numbers begin with a digit: 0.5"),
+        ("SELECT * WHERE a != 1", 18,
+         "write <>; operators are = <> < <= > >= IN AND OR NOT + - * / %"),
+        ("SELECT * WHERE !a", 16, "write NOT; operators are"),
+        ("SELECT a || b", 10, "concat(a, b) or a + b; conditions with OR"),
+        ("SELECT a | b", 10, "write bitor(a, b)"),
+        ("SELECT * WHERE a && b", 18, "write AND; operators are"),
+        ("SELECT a & b", 10, "write bitand(a, b)"),
+        ("SELECT a ^ b", 10, "write power(a, b), or bitxor(a, b)"),
+        ("SELECT * WHERE a LIKE 'x'", 18, "write regexp_matches"),
+        ("SELECT * WHERE a IS NULL", 18, "write isNull(a), or isUndefined(a)"),
+        ("SELECT * WHERE a BETWEEN 1 AND 2", 18, "write a >= 1 AND a <= 2"),
+        ("SELECT * WHERE a NOT IN b", 18, "NOT (a IN b)"),
+        ("SELECT * WHERE a NOT LIKE b", 18, "NOT comes before all of it"),
+        ("SELECT * WHERE a IN 1, 2", 22, "a list is an array: a IN [1, 2]"),
+        ("SELECT * WHERE a IN (1, 2)", 23, "a list is an array"),
+        ("SELECT a[0]", 9, "an item of an array is get(array, 0)"),
+        # comments, quotes, the end
+        ("SELECT a -- b", 11, "there are no comments; minus a negative is written with a blank"),
+        ("SELECT a -- it isn't", 11, "there are no comments"),
+        ("SELECT a FROM 't' --", 20, "there are no comments"),
+        ("SELECT /* a */ b", 9, "there are no comments"),
+        ("SELECT a // b", 11, "there are no comments"),
+        ("SELECT a # b", 10, "there are no comments"),
+        ("SELECT a FROM 't';", 18, "without a semicolon"),
+        ("SELECT \u201ca\u201d AS b", 8, "quotes are straight: ' or \""),
+        ("SELECT \u201ea\u201c AS b", 8, "quotes are straight"),
+        ("SELECT \u2018a\u2019 AS b", 8, "quotes are straight"),
+        ("SELECT `a`", 8, "only strings in quotes"),
+        ("SELECT größe", 10, "names are made of the letters A to Z, digits and _"),
+        ("SELECT 'a", 8, "a ' within the string is written twice"),
+        ("SELECT parse_time('yyyy'T'HH', 0)", 25, "a quote within a string is written twice"),
+        # the order of the parts, and names
+        ("SELECT a WHERE b FROM 't'", 18, "FROM comes before WHERE"),
+        ("SELECT (SELECT a WHERE b FROM c)", 18, "FROM comes before WHERE"),
+        ("SELECT a AS my-key", 15, "SELECT VALUE {'my-key': a}"),
+        ("SELECT (SELECT a AS my-key FROM b)", 23, "SELECT VALUE {'my-key': a}"),
+        ("SELECT a AS 'my-key'", 13, "SELECT VALUE {'my-key': a}"),
+        ("SELECT a AS b = c", 15, ""),
+    ],
+)  # fmt: skip
+def test_an_error_says_what_to_do(sql: str, column: int, hint: str) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(sql, "2016-03-23")
+    assert caught.value.column == column
+    assert hint in caught.value.hint
+    assert bool(hint) == bool(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT a b", "an operator, AS, ',', FROM or WHERE"),
+        ("SELECT * b", "AS, ',', FROM or WHERE"),
+        ("SELECT a AS b c", "',', FROM or WHERE"),
+        ("SELECT VALUE a AS b", "an operator, FROM or WHERE"),
+        ("SELECT VALUE a, b", "an operator, FROM or WHERE"),
+        ("SELECT (SELECT a b FROM c)", "an operator, AS, ',' or FROM"),
+        ("SELECT (SELECT * b FROM c)", "AS, ',' or FROM"),
+        ("SELECT (SELECT a AS b c FROM d)", "',' or FROM"),
+        ("SELECT (SELECT VALUE a, b FROM d)", "an operator or FROM"),
+    ],
+)
+def test_what_may_follow_an_item_depends_on_it(sql: str, expected: str) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(sql, "2016-03-23")
+    assert caught.value.expected == expected
+
+
+def test_minus_a_negative_needs_a_blank(environment: rules.Environment) -> None:
+    message = rules.Message("t", b'{"a": 5, "b": 2}')
+    for sql in ("SELECT VALUE (a - -b)", "SELECT VALUE (a -(-b))", "SELECT VALUE (a -\n-b)"):
+        assert rules.compile(sql, "2016-03-23").evaluate(message, environment) == b"7"
+    assert condition("a - -b") == "a - -b"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT {}(a)",
+        "SELECT CAST(a AS {})",
+        "SELECT * FROM {}",
+        "SELECT a {}",
+        "SELECT * FROM 't'{}",
+    ],
+)
+def test_a_long_name_does_not_make_a_long_error(sql: str) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(sql.format("f" * 200_000))
+    assert len(caught.value.problem) <= 500
+    assert len(str(caught.value)) < 550
+    assert max(map(len, (caught.value.expected, caught.value.found, caught.value.hint))) <= 300
+
+
+def test_an_error_keeps_short_texts_and_cuts_long_ones() -> None:
+    error = rules.SqlError("p" * 500, 1, 2, expected="e" * 300, found="f" * 300, hint="h" * 300)
+    assert str(error) == "line 1, column 2: " + "p" * 500
+    assert (error.expected, error.found, error.hint) == ("e" * 300, "f" * 300, "h" * 300)
+    error = rules.SqlError("p" * 501, 1, 2, expected="e" * 301, found="f" * 301, hint="h" * 301)
+    assert error.problem == "p" * 499 + "…"
+    assert str(error).endswith("p…")
+    assert (error.expected, error.found, error.hint) == ("e" * 299 + "…", "f" * 299 + "…",
+                                                         "h" * 299 + "…")  # fmt: skip
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "SELECT * WHERE " + "(" * 1000 + "a" + ")" * 1000,
@@ -256,3 +392,17 @@ def test_an_item_without_a_name_has_its_text_for_a_key_and_a_warning(
     expected = {"'x'": '"x"', "1": "1", "[a]": "[[]]", "(SELECT b FROM a)": "[]"}.get(key)
     if expected is not None:
         assert outgoing == f'{{"{key}":{expected}}}'.encode()
+
+
+def test_in_without_an_array_is_a_warning() -> None:
+    (warning,) = rules.compile("SELECT a IN 1 AS x FROM 't'").warnings
+    assert warning.startswith("line 1, column 13: IN looks for a value in an array")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("now()", "timestamp"), ("len(a)", "length"), ("ucase(a)", "upper")]
+)
+def test_functions_of_other_languages_are_known_by_name(wrong: str, right: str) -> None:
+    with pytest.raises(rules.SqlError) as caught:
+        rules.compile(f"SELECT {wrong} AS x FROM 't'")
+    assert caught.value.hint == f"did you mean {right}?"

@@ -96,6 +96,26 @@ def test_functions_of_time(result: Result, expression: str, expected: str) -> No
         ("parse_time('y', ms, 4)", "no such time zone"),
         ("time_to_epoch(text, 'yyyy{')", "reserved"),
         ("time_to_epoch(text, NULL)", "not a String"),
+        # How text in a pattern is written.
+        ("""parse_time("yyyy-MM-ddTHH:mm", ms)""", """"yyyy-MM-dd'T'HH:mm\""""),
+        ("""time_to_epoch(text, "yyyy-MM-ddTHH:mm")""", """"yyyy-MM-dd'T'HH:mm\""""),
+        # Months and minutes.
+        ("parse_time('HH:MM', ms)", "M is the month"),
+        ("time_to_epoch(text, 'yyyy-MM-dd HH:MM')", "M is the month; minutes are m"),
+        ("time_to_epoch(text, 'hh:M a')", "M is the month"),
+        ("parse_time('yyyyMMddHHMM', ms)", "M is the month"),
+        ("parse_time('yyyy-mm-dd', ms)", "m is the minute; months are M"),
+        ("time_to_epoch(text, 'dd.mm.yyyy')", "m is the minute"),
+        # The nearest zone.
+        ("parse_time('y', ms, 'Europe/Berln')", "no such time zone; did you mean Europe/Berlin?"),
+        ("parse_time('y', ms, 'europe/berlin')", "did you mean Europe/Berlin?"),
+        ("parse_time('y', ms, 'New York')", "did you mean America/New_York?"),
+        ("parse_time('y', ms, 'tokyo')", "did you mean Asia/Tokyo?"),
+        ("parse_time('y', ms, 'utc')", "did you mean UTC?"),
+        ("parse_time('y', ms, 'CEST')", "like Europe/Berlin, UTC and +01:00"),
+        ("parse_time('y', ms, 'UTC+1')", "like Europe/Berlin, UTC and +01:00"),
+        (f"parse_time('y', ms, '{'Europe/Berlin' * 4}')", "like Europe/Berlin, UTC and +01:00"),
+        ("parse_time('y', ms, NULL)", "its name is a String"),
     ],
 )
 def test_constants_that_can_never_work_are_warned_of(call: str, words: str) -> None:
@@ -106,8 +126,16 @@ def test_constants_that_can_never_work_are_warned_of(call: str, words: str) -> N
 
 
 def test_constants_that_work_are_not_warned_of() -> None:
-    sql = "SELECT parse_time('y', ms, 'UTC') AS a, time_to_epoch(s, 'yyyy-MM-dd') AS b FROM 't'"
-    assert rules.compile(sql, "2016-03-23").warnings == ()
+    for call in (
+        "parse_time('y', ms, 'UTC')",
+        "time_to_epoch(s, 'yyyy-MM-dd')",
+        "parse_time('HH:mm dd.MM.yyyy', ms)",
+        "parse_time('HHmmss', ms)",
+        "parse_time('HH MMM', ms)",
+        """parse_time("'y-m-d HH:MM' mm", ms)""",
+        "parse_time(java, ms, zone)",
+    ):
+        assert rules.compile(f"SELECT {call} AS a FROM 't'", "2016-03-23").warnings == ()
 
 
 def test_a_message_may_bring_the_pattern_and_the_zone(result: Result) -> None:
