@@ -392,17 +392,3 @@ def test_an_item_without_a_name_has_its_text_for_a_key_and_a_warning(
     expected = {"'x'": '"x"', "1": "1", "[a]": "[[]]", "(SELECT b FROM a)": "[]"}.get(key)
     if expected is not None:
         assert outgoing == f'{{"{key}":{expected}}}'.encode()
-
-
-def test_in_without_an_array_is_a_warning() -> None:
-    (warning,) = rules.compile("SELECT a IN 1 AS x FROM 't'").warnings
-    assert warning.startswith("line 1, column 13: IN looks for a value in an array")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"), [("now()", "timestamp"), ("len(a)", "length"), ("ucase(a)", "upper")]
-)
-def test_functions_of_other_languages_are_known_by_name(wrong: str, right: str) -> None:
-    with pytest.raises(rules.SqlError) as caught:
-        rules.compile(f"SELECT {wrong} AS x FROM 't'")
-    assert caught.value.hint == f"did you mean {right}?"
