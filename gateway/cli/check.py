@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from gateway.cli.commands import Commands
     from gateway.config import Settings
+    from gateway.engine.loading import RuleFileProblem
+    from rules import RuleDocument
 
 __all__ = ["Verdict", "add_parser", "judge", "run"]
 
@@ -37,6 +40,7 @@ class Verdict:
         problems: What must be corrected, a sentence each.
         warnings: What can hardly be meant, a sentence each.
         lines_to_add: TOML lines that would declare what rules name and the settings do not.
+        places: The line that a problem names, and one with a caret; by the problem.
     """
 
     file: Path
@@ -45,6 +49,7 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     lines_to_add: list[str] = field(default_factory=list)
+    places: dict[str, list[str]] = field(default_factory=dict)
 
 
 def add_parser(commands: Commands) -> None:
@@ -64,7 +69,7 @@ def add_parser(commands: Commands) -> None:
         help="print every setting that holds, and the line that it comes from",
     )
     parser.add_argument("--json", action="store_true", help="print the verdict as a JSON object")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -106,37 +111,87 @@ def judge(file: Path) -> Verdict:
 
 def _judge_rules(settings: Settings, verdict: Verdict) -> None:
     from gateway.engine import load_rules
-    from gateway.services.sqs.names import resolve_name
-    from rules import SqsAction
 
     loaded = load_rules(settings.rules.dir)
     verdict.rules = len(loaded.rules)
     for found in loaded.problems:
-        for problem in found.problems:
-            verdict.problems.append(sentence(f"{found.file}: {problem}"))
-    declared = {queue.name for queue in settings.queues}
+        _note_problems(found, verdict)
     for file, document in loaded.rules:
-        for warning in document.warnings:
-            verdict.warnings.append(sentence(f"{file}: {warning}"))
-        if document.statement.reaches_out:
-            verdict.warnings.append(
-                f"{file}: the rule {document.name} has functions that ask for shadows, functions, "
-                "tables, secrets, things or descriptors; nothing in this gateway answers them yet, "
-                "so it fails for every message."
-            )
-        actions = [*document.actions, document.error_action]
-        for action in actions:
-            if not isinstance(action, SqsAction) or action.queue_url.constant is None:
-                continue
-            name = resolve_name(action.queue_url.constant)
-            if name in declared:
-                continue
-            declared.add(name)  # once is enough
-            verdict.warnings.append(
-                f'{file}: the rule {document.name} sends to the queue "{name}", which the settings '
-                "do not declare; create it by the API, or add the lines below to the settings."
-            )
-            verdict.lines_to_add += ["[[sqs.queues]]", f"name = {json.dumps(name)}"]
+        verdict.warnings += [f"{file}: {warning}" for warning in _warnings(document)]
+    _judge_queues(loaded.rules, {queue.name for queue in settings.queues}, verdict)
+
+
+def _note_problems(found: RuleFileProblem, verdict: Verdict) -> None:
+    from gateway.cli.rule_problems import place_of
+
+    for at, problem in enumerate(found.problems):
+        told = sentence(f"{found.file}: {problem}")
+        verdict.problems.append(told)
+        if found.found:
+            verdict.places[told] = place_of(found.found[at], found.document)
+
+
+def _warnings(document: RuleDocument) -> Iterator[str]:
+    """Give what can hardly be meant by a rule that can run, a sentence each."""
+    from gateway.cli.rule_topic import NO_BASIC_INGEST, loop
+    from gateway.engine.loading import told
+    from rules import RepublishAction
+
+    for warning in document.warnings:
+        yield sentence(told(warning))
+    topic_filter = document.statement.topic_filter
+    if topic_filter is None:
+        yield (
+            f"the rule {document.name} has no FROM, and {NO_BASIC_INGEST}: it never runs. "
+            "Add FROM and a topic filter."
+        )
+    if document.reaches_out:
+        yield (
+            f"the rule {document.name} has functions that ask for shadows, functions, tables, "
+            "secrets, things or descriptors; nothing in this gateway answers them yet, so it fails "
+            "for every message."
+        )
+    for action in document.actions:
+        if isinstance(action, RepublishAction) and action.topic.constant is not None:
+            circle = loop(action.topic.constant, topic_filter)
+            if circle:
+                yield f"the rule {document.name} {circle}."
+
+
+def _judge_queues(
+    rules: Sequence[tuple[Path, RuleDocument]], declared: Collection[str], verdict: Verdict
+) -> None:
+    """Warn of each queue that rules send to and the settings do not declare, once."""
+    from gateway.cli.rule_actions import queue_fault
+    from gateway.services.sqs.names import resolve_name
+    from rules import SqsAction
+
+    senders: dict[str, dict[str, Path]] = {}
+    for file, document in rules:
+        for action in (*document.actions, document.error_action):
+            if isinstance(action, SqsAction) and action.queue_url.constant is not None:
+                name = resolve_name(action.queue_url.constant)
+                if name not in declared:
+                    senders.setdefault(name, {})[document.name] = file
+    for name, files in senders.items():
+        where = _listed([str(file) for file in files.values()])
+        who = ("the rules {} send" if len(files) > 1 else "the rule {} sends").format(
+            _listed(list(files))
+        )
+        told = f"{where}: {who} to the queue {json.dumps(name, ensure_ascii=False)}"
+        problem = queue_fault(name)
+        if problem:
+            verdict.warnings.append(sentence(f"{told}, but {problem}"))
+            continue
+        verdict.warnings.append(
+            f"{told}, which the settings do not declare; create it by the API, or add the lines "
+            "below to the settings."
+        )
+        verdict.lines_to_add += ["[[sqs.queues]]", f"name = {json.dumps(name)}"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _print_json(verdict: Verdict, *, with_settings: bool) -> None:
@@ -164,6 +219,8 @@ def _print_text(verdict: Verdict, *, with_settings: bool) -> None:
         _print_settings(verdict.settings, colour=colour)
     for problem in verdict.problems:
         print(f"{style('problem', 'bad', colour=colour)}  {problem}")
+        for line in verdict.places.get(problem, ()):
+            print(f"     {line}")
     for warning in verdict.warnings:
         print(f"{style('warning', 'bold', colour=colour)}  {warning}")
     if verdict.lines_to_add:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from gateway import __version__
 from gateway.cli import check, env, mqtt_clients, not_yet, pub, rule, run, status, tail
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options, unknown = parser.parse_known_args(given)
     if unknown and options.command not in not_yet.COMMANDS:
-        parser.error(f"{options.command} does not take {' '.join(unknown)}")
+        _refuse(unknown, options, parser)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -70,6 +70,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         abandon_output()  # whoever read the output has seen enough
         return EXIT_OK
     return code
+
+
+def _refuse(
+    unknown: Sequence[str], options: argparse.Namespace, parser: argparse.ArgumentParser
+) -> NoReturn:
+    """End with what a command does not take, and the option that may be meant."""
+    import difflib
+    import re
+
+    words = [options.command, getattr(options, "action", None)]
+    name = " ".join(word for word in words if word)
+    chosen: argparse.ArgumentParser = getattr(options, "parser", parser)
+    known = re.findall(r"--[\w-]+", chosen.format_usage()) if chosen is not parser else []
+    near = difflib.get_close_matches(unknown[0].partition("=")[0], known, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    chosen.error(f"{name} does not take {' '.join(unknown)}{meant}")
 
 
 if __name__ == "__main__":

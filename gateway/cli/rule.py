@@ -55,8 +55,8 @@ def add_parser(commands: Commands) -> None:
         help="show what a rule makes of a message, or answer many cases",
         description="Show what a rule makes of one message: whether FROM matches, the value of "
         "every clause, what goes out, and what each action would get. Nothing is carried out, and "
-        "no gateway need run. Exit code 0 if the rule fires, 1 if it does not, 2 if the SQL or "
-        "an argument is wrong.",
+        "no gateway need run. Exit code 0 if the rule fires, 1 if it does not or one of its "
+        "actions would fail, 2 if the SQL or an argument is wrong.",
         allow_abbrev=False,
     )
     _add_rule_options(test)
@@ -69,7 +69,7 @@ def add_parser(commands: Commands) -> None:
         "exit code 0 once all are answered",
     )
     test.add_argument("--json", action="store_true", help="print one JSON object")
-    test.set_defaults(run=run_test)
+    test.set_defaults(run=run_test, parser=test)
 
 
 def _add_rule_options(parser: argparse.ArgumentParser) -> None:

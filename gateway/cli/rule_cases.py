@@ -22,6 +22,7 @@ from gateway.cli.rule_input import WrongInput, decode_base64, known_members, mem
 from gateway.cli.rule_topic import arrive
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import check_topic_name
+from rules.values import DIALECTS
 
 __all__ = ["KEYS", "REMARKS", "answer", "answer_all", "outgoing"]
 
@@ -85,7 +86,7 @@ def answer(text: str, number: int) -> str:
         identity = raw_json.compact(given) if raw_json.is_json(given) else "null"
         parts = _answer(known_members(members, "the case", _KNOWN, REMARKS))
     except rules.RulesError as error:
-        parts = [_error(f"{error} ({error.hint})" if error.hint else str(error))]
+        parts = [_error(f"{error}{_in_brackets(error.hint)}")]
     except (WrongInput, InvalidTopic) as error:
         parts = [_error(str(error))]
     except Exception as error:
@@ -101,6 +102,8 @@ def _answer(members: dict[str, str]) -> list[str]:
         raise WrongInput("a case has sql, a template, or both")
     default_version = _VERSION_OF_TEMPLATES if sql is None else rules.DEFAULT_VERSION
     version = text_of(members, "sql_version") or default_version
+    if version not in DIALECTS:
+        raise WrongInput(f"unknown SQL version {version!r}; there are {', '.join(DIALECTS)}")
     statement = None if sql is None else _compile(sql, version)
     template = None
     if template_text is not None:
@@ -108,8 +111,7 @@ def _answer(members: dict[str, str]) -> list[str]:
         try:
             template = rules.compile_template(template_text, version, variables=variables)
         except rules.SqlError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            raise WrongInput(f"in the template: {error}{hint}") from None
+            raise WrongInput(f"in the template: {error}{_in_brackets(error.hint)}") from None
     topic = text_of(members, "topic")
     payload = _payload(members)
     context_text = members.get("context", "null")
@@ -131,6 +133,12 @@ def _answer(members: dict[str, str]) -> list[str]:
     if template is not None:
         parts += _rendered(template, context, is_alone=statement is None)
     return parts
+
+
+def _in_brackets(hint: str) -> str:
+    # A case has another name for it than a rule document.
+    hint = hint.replace('"awsIotSqlVersion"', '"sql_version"')
+    return f" ({hint})" if hint else ""
 
 
 def _payload(members: dict[str, str]) -> bytes:

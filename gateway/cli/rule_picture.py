@@ -1,14 +1,12 @@
 """The test of a rule as text: the verdict, every clause with its value, each action.
 
-Owns the drawing; pure: an outcome in, lines out. SQL that is wrong is shown with a caret.
+Owns the drawing; pure: an outcome in, lines out.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 import textwrap
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,19 +19,14 @@ from gateway.cli.raw_json import is_json
 from rules.values import UNDEFINED
 
 if TYPE_CHECKING:
-    from gateway.cli.rule_trial import Rendered, Trial
+    from gateway.cli.rule_actions import Rendered
+    from gateway.cli.rule_trial import Trial
     from rules.values import Value
 
-__all__ = ["draw", "draw_problems"]
+__all__ = ["draw"]
 
 # What the titles and names beside the SQL take of a line, about.
 _MARGIN: Final = 20
-
-# How much of a long line of SQL is shown on either side of the caret.
-_AROUND: Final = 60
-
-_PLACE: Final = re.compile(r"line (\d+), column (\d+): ")
-_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 def draw(trial: Trial, width: int) -> list[Line]:
@@ -70,12 +63,12 @@ def draw(trial: Trial, width: int) -> list[Line]:
             [
                 row
                 for number, action in enumerate(trial.actions, start=1)
-                for row in _action(str(number), action)
+                for row in _action(str(number), action, width)
             ]
             + (
                 []
                 if trial.error_action is None
-                else list(_action("errorAction", trial.error_action))
+                else list(_action("errorAction", trial.error_action, width))
             )
         )
     lines += _remarks(trial, width)
@@ -85,8 +78,11 @@ def draw(trial: Trial, width: int) -> list[Line]:
 def _verdict(trial: Trial, width: int) -> list[Line]:
     document = trial.subject.document
     name = f"The rule {document.name}" if document else "The rule"
-    if trial.output is not None:
+    if trial.output is not None and not trial.failing:
         return [[(f"{name} fires.", "good")]]
+    if trial.output is not None:
+        failing = f"{trial.failing} of {counted(len(trial.actions), 'action')}"
+        return [[(f"{name} fires, but {failing} would fail.", "bad")]]
     verdict = f"{name} does not fire: {harmless(sentence(trial.reason))}"
     return [[(line, "bad")] for line in _wrapped(verdict, width)]
 
@@ -111,9 +107,14 @@ def _from(trial: Trial) -> list[Line]:
 
 def _item(trial: Trial, clause: rules.Clause) -> Line:
     text, name = _value(trial, clause)
-    if clause.value is UNDEFINED and clause.text == "*":
-        text, name = "the payload as it came", ""
-    elif clause.value is UNDEFINED and clause.name:
+    is_left_out = clause.value is UNDEFINED and clause.name != ""
+    if clause.text == "*" and not clause.name:
+        # Alone it is the very bytes, whatever they are; beside others only members are merged in.
+        is_alone = len(trial.subject.statement.query.items) == 1
+        is_left_out = not is_alone and not isinstance(clause.value, dict)
+        if is_alone and clause.value is UNDEFINED:
+            text, name = "the payload as it came", ""
+    if is_left_out:
         text += ": left out"
     return _row("SELECT", harmless(clause.name), _sql(clause), (text, name))
 
@@ -163,11 +164,13 @@ def _output(output: bytes, width: int) -> list[Line]:
     ]
 
 
-def _action(number: str, action: Rendered) -> Iterator[Line]:
+def _action(number: str, action: Rendered, width: int) -> Iterator[Line]:
     head: Line = [(number, ""), (harmless(action.kind), "bold")]
-    if action.problem:
-        yield [*head, ("", ""), (harmless(action.problem), "bad")]
-        head = [("", ""), ("", "")]
+    remedy = sentence(action.remedy[:1].upper() + action.remedy[1:]) if action.remedy else ""
+    for said, look in ((action.problem, "bad"), (remedy, "dim")):
+        for line in _wrapped(harmless(said), width // 2):  # about what the columns before leave
+            yield [*head, ("", ""), (line, look)]
+            head = [("", ""), ("", "")]
     for name, text in _flat("", action.parameters or {}):
         yield [*head, (harmless(name), "dim"), (harmless(text), "")]
         head = [("", ""), ("", "")]
@@ -195,66 +198,3 @@ def _remarks(trial: Trial, width: int) -> list[Line]:
                 lines.append([(head, "bold"), (line, "")])
                 head = " " * len(head)
     return [[], *lines] if lines else []
-
-
-def draw_problems(
-    error: rules.SqlError | rules.RuleDocumentError, text: str | bytes | None
-) -> list[str]:
-    """Return what is wrong with SQL or a rule document, with carets under the places.
-
-    Args:
-        error: What was found.
-        text: The SQL, or the document's bytes.
-    """
-    if isinstance(error, rules.SqlError):
-        lines = [f"weir: {harmless(sentence(str(error)))}"]
-        sql = text if isinstance(text, str) else ""
-        lines += _caret(sql, error.line, error.column)
-        return lines + ([_hint(error.hint)] if error.hint else [])
-    lines = [f"weir: {harmless(error.source)} cannot be used:"]
-    for problem in error.problems:
-        lines.append(f"  {harmless(sentence(f'{problem.path}: {problem.message}'))}")
-        place = _PLACE.search(problem.message)
-        found = _text_at(text, problem.path) if place else None
-        if place and found is not None:
-            lines += _caret(found, int(place[1]), int(place[2]))
-        if problem.remedy:
-            lines.append(_hint(problem.remedy))
-    return lines
-
-
-def _hint(text: str) -> str:
-    return f"  {harmless(sentence(text[:1].upper() + text[1:]))}"
-
-
-def _text_at(document: str | bytes | None, path: str) -> str | None:
-    """Return the string at a path of a document; None if there is none."""
-    value: object = orjson.loads(document or b"null")
-    for name, index in _STEP.findall(path):
-        if isinstance(value, dict) and name:
-            value = value.get(name)
-        elif isinstance(value, list) and index:
-            value = value[int(index)] if int(index) < len(value) else None
-        else:
-            return None
-    return value if isinstance(value, str) else None
-
-
-def _caret(text: str, number: int, column: int) -> list[str]:
-    """Return a line of a text, and below it a caret under a column from 1."""
-    lines = text.split("\n")
-    line = lines[number - 1] if number <= len(lines) else ""
-    start = max(column - 1 - _AROUND, 0)
-    # One character for one, so that the caret stays under its column.
-    shown = "".join(c if c.isprintable() else " " for c in line[start : column - 1 + _AROUND])
-    before = shown[: column - 1 - start].ljust(column - 1 - start)
-    left = "…" if start else ""
-    right = "…" if len(line) > column - 1 + _AROUND else ""
-    width = len(left) + sum(_width(character) for character in before)
-    return [f"    {left}{shown}{right}", f"    {' ' * width}^"]
-
-
-def _width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,15 +20,19 @@ from gateway.cli.output import wants_colour
 from gateway.cli.rule_context import Surroundings, check_ms, read_properties
 from gateway.cli.rule_fixtures import Fixtures
 from gateway.cli.rule_input import WrongInput, check_text, decode_base64
-from gateway.cli.rule_picture import draw, draw_problems
+from gateway.cli.rule_picture import draw
+from gateway.cli.rule_problems import draw_problems, draw_sql_error
 from gateway.cli.rule_trial import Subject, as_json, judge
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import check_topic_name
+from rules.fields import nearest
+from rules.values import DIALECTS
 
 __all__ = ["run"]
 
 EXIT_FIRES: Final = 0
 EXIT_DOES_NOT_FIRE: Final = 1
+"""Or it fires, and one of its actions would fail."""
 EXIT_WRONG: Final = 2
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
@@ -54,10 +59,10 @@ def run(options: argparse.Namespace) -> int:
     surroundings = _surroundings(options)
     try:
         subject = _compiled(sql, document, options)
-    except (rules.SqlError, rules.RuleDocumentError) as error:
-        for line in draw_problems(error, sql if sql is not None else document):
-            print(line, file=sys.stderr)
-        return EXIT_WRONG
+    except rules.SqlError as error:
+        return _wrong(draw_sql_error(error, sql or ""))
+    except rules.RuleDocumentError as error:
+        return _wrong(draw_problems(error, document or b""))
     trial = judge(subject, topic, payload, surroundings)
     if options.json:
         print(as_json(trial))
@@ -67,7 +72,13 @@ def run(options: argparse.Namespace) -> int:
             draw(trial, width), width=width, height=None, colour=wants_colour(sys.stdout)
         ):
             print(line)
-    return EXIT_DOES_NOT_FIRE if trial.output is None else EXIT_FIRES
+    return EXIT_DOES_NOT_FIRE if trial.output is None or trial.failing else EXIT_FIRES
+
+
+def _wrong(lines: Sequence[str]) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return EXIT_WRONG
 
 
 def _rule_text(options: argparse.Namespace) -> tuple[str | None, bytes | None]:
@@ -88,11 +99,22 @@ def _rule_text(options: argparse.Namespace) -> tuple[str | None, bytes | None]:
 
 def _compiled(sql: str | None, document: bytes | None, options: argparse.Namespace) -> Subject:
     if sql is not None:
-        version = options.sql_version or rules.DEFAULT_VERSION
-        return Subject(rules.compile(sql, check_text(version, "the SQL version")))
+        return Subject(rules.compile(sql, _version(options.sql_version)))
     file = Path(options.file)
     rule = rules.parse_rule(document or b"", source=file.name, default_name=file.stem)
     return Subject(rule.statement, rule)
+
+
+def _version(given: str | None) -> str:
+    if given is None:
+        return rules.DEFAULT_VERSION
+    if given not in DIALECTS:
+        near = nearest(given, DIALECTS)
+        raise WrongInput(
+            f"--sql-version: unknown SQL version {given!r}",
+            hint=f"did you mean {near}?" if near else "there are " + ", ".join(DIALECTS),
+        )
+    return given
 
 
 def _payload(options: argparse.Namespace) -> bytes:

@@ -12,7 +12,9 @@ from typing import Final
 
 from gateway.mqtt.topics import Dialect, matches
 
-__all__ = ["Arrival", "arrive", "why_not"]
+__all__ = ["NO_BASIC_INGEST", "Arrival", "arrive", "loop", "why_not"]
+
+NO_BASIC_INGEST: Final = "the gateway has no Basic Ingest yet"
 
 _BASIC_INGEST: Final = "$aws/rules/"
 
@@ -60,6 +62,21 @@ def arrive(topic: str, topic_filter: str | None, rule_name: str | None) -> Arriv
     if matches(topic_filter, topic, Dialect.AWS):
         return Arrival(topic, None, True, "")
     return Arrival(topic, None, False, why_not(topic_filter, topic))
+
+
+def loop(topic: str, topic_filter: str | None) -> str:
+    """Return what to say of a rule that republishes to a topic; empty if it does no harm.
+
+    Args:
+        topic: Where it publishes to.
+        topic_filter: What its FROM names, or None.
+    """
+    if topic_filter is None or not matches(topic_filter, topic, Dialect.AWS):
+        return ""
+    return (
+        f"republishes to '{topic}', which its own FROM matches: it would run for its own messages, "
+        "in a loop unless WHERE leaves them out"
+    )
 
 
 def why_not(topic_filter: str, topic: str) -> str:

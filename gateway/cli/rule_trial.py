@@ -7,21 +7,29 @@ are rendered only.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import rules
+from gateway.cli.rule_actions import Rendered, aliases_of, loops, rendered
 from gateway.cli.rule_cases import outgoing
 from gateway.cli.rule_context import Surroundings
-from gateway.cli.rule_topic import Arrival, arrive
+from gateway.cli.rule_topic import NO_BASIC_INGEST, Arrival, arrive
+from rules.json_faults import json_fault
 from rules.statement import dialect_of
 from rules.values import UNDEFINED
 
 if TYPE_CHECKING:
     from rules.values import Value
 
-__all__ = ["Rendered", "Subject", "Trial", "as_json", "judge"]
+__all__ = ["Subject", "Trial", "as_json", "judge"]
+
+_SO_NO_NAMES: Final = "so every name in the SQL is Undefined"
+
+# {f:99.3}, as a shell leaves it of {"f":99.3}.
+_WITHOUT_QUOTES: Final = re.compile(rb"\s*\{\s*[A-Za-z_]\w*\s*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +43,6 @@ class Subject:
 
     statement: rules.Statement
     document: rules.RuleDocument | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One action as it would be carried out.
-
-    Attributes:
-        kind: Its key, such as `sqs`.
-        parameters: Its parameters, templates replaced; None where one has no value.
-        problem: Why there are none, or why Weir would not carry it out; empty otherwise.
-    """
-
-    kind: str
-    parameters: dict[str, object] | None
-    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,11 @@ class Trial:
         return None if self.explanation is None else self.explanation.output
 
     @property
+    def failing(self) -> int:
+        """How many of the actions would fail, whatever carries out the rule."""
+        return sum(action.fails for action in self.actions)
+
+    @property
     def reason(self) -> str:
         """Why the rule does not fire, without a full stop; empty if it does."""
         if self.arrival.ingests is not None and not self.arrival.reaches:
@@ -103,10 +101,15 @@ class Trial:
 def judge(subject: Subject, topic: str, payload: bytes, surroundings: Surroundings) -> Trial:
     """Return what a rule makes of one message."""
     document = subject.document
-    arrival = arrive(topic, subject.statement.topic_filter, document.name if document else None)
+    topic_filter = subject.statement.topic_filter
+    arrival = arrive(topic, topic_filter, document.name if document else None)
     notes = []
     if document is not None and document.disabled:
         notes.append("the rule is disabled: in a gateway it does not run")
+    if topic_filter is None:
+        notes.append(f"it has no FROM, and {NO_BASIC_INGEST}: there it never runs")
+    elif arrival.ingests is not None:
+        notes.append(f"{NO_BASIC_INGEST}: there no rule gets this message")
     trial = Trial(subject, topic, arrival, tuple(notes))
     if not arrival.reaches:
         return trial
@@ -116,17 +119,21 @@ def judge(subject: Subject, topic: str, payload: bytes, surroundings: Surroundin
     try:
         explanation = rules.explain(subject.statement, context)
     except rules.EvaluationFailed as error:
-        if surroundings.fixtures is None:
-            notes.append("fixtures would say what functions that reach out are told")
+        if surroundings.fixtures is None and subject.statement.reaches_out:
+            notes.append("name a file with --fixtures that says what such functions are told")
         return replace(trial, failure=str(error), notes=tuple(notes))
     trial = replace(trial, explanation=explanation)
     if explanation.output is None or document is None:
         return trial
+    aliases = aliases_of(subject.statement.query)
+    actions = tuple(rendered(action, context, aliases) for action in document.actions)
+    notes += loops(actions, topic_filter)
     error_action = document.error_action
     return replace(
         trial,
-        actions=tuple(_rendered(action, context) for action in document.actions),
-        error_action=None if error_action is None else _rendered(error_action, context),
+        notes=tuple(notes),
+        actions=actions,
+        error_action=None if error_action is None else rendered(error_action, context, aliases),
     )
 
 
@@ -158,6 +165,7 @@ def as_json(trial: Trial) -> str:
     warnings = document.warnings if document else statement.warnings
     rest = [
         ("actions", _quoted([_action(action) for action in trial.actions])),
+        ("failing_actions", _quoted(trial.failing)),
         ("error_action", _quoted(trial.error_action and _action(trial.error_action))),
         ("notes", _quoted(trial.notes)),
         ("warnings", _quoted([str(warning) for warning in warnings])),
@@ -204,31 +212,26 @@ def _action(action: Rendered) -> dict[str, object]:
         shown["parameters"] = action.parameters
     if action.problem:
         shown["problem"] = action.problem
+    if action.remedy:
+        shown["remedy"] = action.remedy
     return shown
-
-
-def _rendered(action: rules.Action, context: rules.Context) -> Rendered:
-    kind = _kind(action)
-    problem = action.problem if isinstance(action, rules.UnsupportedAction) else ""
-    try:
-        parameters = action.render(context)[kind]
-    except (rules.TemplateUndefined, rules.EvaluationFailed) as error:
-        return Rendered(kind, None, str(error))
-    return Rendered(kind, parameters if isinstance(parameters, dict) else {}, problem)
-
-
-def _kind(action: rules.Action) -> str:
-    if isinstance(action, rules.UnsupportedAction):
-        return action.kind
-    return "sqs" if isinstance(action, rules.SqsAction) else "republish"
 
 
 def _about_payload(message: rules.Message) -> list[str]:
     message.read()
     if not message.payload:
-        return ["the payload is empty, so every name in the SQL is Undefined"]
+        return [f"the payload is empty, {_SO_NO_NAMES}"]
     if message.document is UNDEFINED:
-        return ["the payload is no JSON, so every name in the SQL is Undefined"]
+        fault = json_fault(message.payload)
+        if fault is None:
+            return [f"the payload is JSON beyond what rules read, {_SO_NO_NAMES}"]
+        notes = [f"the payload is no JSON ({fault.place}: {fault.problem}), {_SO_NO_NAMES}"]
+        if _WITHOUT_QUOTES.match(message.payload):
+            notes.append(
+                "the payload's names have no double quotes: did the shell take them? Put the "
+                "payload into single quotes"
+            )
+        return notes
     if not isinstance(message.document, dict):
-        return ["the payload is JSON but no object, so every name in the SQL is Undefined"]
+        return [f"the payload is JSON but no object, {_SO_NO_NAMES}"]
     return []

@@ -21,7 +21,7 @@ from gateway.engine.actions import (
     SqsQueue,
     compile_action,
 )
-from gateway.engine.loading import LoadedRules
+from gateway.engine.loading import LoadedRules, told
 from gateway.engine.subjects import subject_of
 from gateway.errors import StoreError
 from gateway.message import Message
@@ -228,7 +228,7 @@ class Engine:
             document, actions, self._environment, self._evaluated, self._monotonic_s
         )
         for warning in document.warnings:
-            log.warning("rule %s: %s", document.name, warning)
+            log.warning("rule %s: %s", document.name, told(warning))
         if document.error_action is not None:
             log.warning("rule %s: its errorAction is not carried out yet", document.name)
         if document.reaches_out:

@@ -6,15 +6,17 @@ does the rest.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from rules import RuleDocument, RuleDocumentError, parse_rule
+from rules import Problem, RuleDocument, RuleDocumentError, parse_rule
+from rules.documents import MAX_DOCUMENT_BYTES
 
-__all__ = ["LoadedRules", "RuleFileProblem", "load_rules"]
+__all__ = ["MAX_DOCUMENT_BYTES", "LoadedRules", "RuleFileProblem", "load_rules", "told"]
 
-# AWS's limit of a rule document (256 KB of UTF-8).
-MAX_DOCUMENT_BYTES = 256 * 1024
+_PLACE: Final = re.compile(r"line \d+, column \d+(?=: )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,14 @@ class RuleFileProblem:
     Attributes:
         file: The file.
         problems: A sentence each, with the place in the document and the remedy.
+        found: The same, each in its parts; none where the file could not be read.
+        document: The file's bytes; empty likewise.
     """
 
     file: Path
     problems: tuple[str, ...]
+    found: tuple[Problem, ...] = ()
+    document: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,13 @@ def load_rules(folder: Path | None) -> LoadedRules:
     problems: list[RuleFileProblem] = []
     files_by_name: dict[str, Path] = {}
     for file in files:
+        text = b""
         try:
-            document = _read(file)
+            text = _read(file)
+            document = parse_rule(text, source=file.name, default_name=file.stem)
         except RuleDocumentError as error:
-            problems.append(RuleFileProblem(file, tuple(str(p) for p in error.problems)))
+            found = error.problems
+            problems.append(RuleFileProblem(file, tuple(map(told, found)), found, text))
             continue
         except OSError as error:
             problems.append(RuleFileProblem(file, (f"it cannot be read: {error}",)))
@@ -75,9 +84,22 @@ def load_rules(folder: Path | None) -> LoadedRules:
     return LoadedRules(tuple(rules), tuple(problems))
 
 
-def _read(file: Path) -> RuleDocument:
+def told(problem: Problem) -> str:
+    """Return a problem as it is told beside a file's name: a place in the SQL is none in the file.
+
+    Args:
+        problem: A problem or warning of a rule document.
+    """
+    place = _PLACE.match(problem.message) if problem.path.endswith(".sql") else None
+    if place is None:
+        return str(problem)
+    message = f"{place[0]} of the SQL{problem.message[place.end() :]}"
+    return str(Problem(problem.path, message, problem.remedy))
+
+
+def _read(file: Path) -> bytes:
     if not file.is_file():  # opening a pipe would wait for ever
         raise OSError("it is no regular file")
     if file.stat().st_size > MAX_DOCUMENT_BYTES:
         raise OSError(f"it is larger than {MAX_DOCUMENT_BYTES} bytes, the limit of a rule document")
-    return parse_rule(file.read_bytes(), source=file.name, default_name=file.stem)
+    return file.read_bytes()

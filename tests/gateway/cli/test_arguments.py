@@ -95,6 +95,12 @@ def test_a_command_that_is_not_there_yet_says_so(
     assert err.endswith(".\n")
 
 
+def test_the_aws_cli_is_told_where_the_gateway_is(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["queue"])
+    # Version 1 heeds no variable for SQS, and would ask AWS itself.
+    assert 'aws --endpoint-url "$AWS_ENDPOINT_URL" sqs ' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -102,13 +108,14 @@ def test_a_command_that_is_not_there_yet_says_so(
         (["rum"], "'rum'"),
         (["status", "--jsn"], "status does not take --jsn"),
         (["run", "--conf", "x"], "run does not take --conf x"),
+        (["check", "--confg", "x"], "check does not take --confg x; did you mean --config?"),
         (["pub", "a", "--qos", "3"], "--qos"),
         (["pub"], "TOPIC"),
         (["tail", "--count", "0"], "it must be 1 or more"),
         (["client"], "ACTION"),
         (["client", "shwo"], "'shwo'"),
         (["client", "show"], "ID"),
-        (["client", "list", "x"], "client does not take x"),
+        (["client", "list", "x"], "client list does not take x"),
         (["status", "--config", "a", "--data-dir", "b"], "not allowed with"),
     ],
 )

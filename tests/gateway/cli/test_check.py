@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import location
+from gateway.cli.check import judge
 from gateway.cli.main import main
 
 GOOD = """\
@@ -92,7 +93,77 @@ def test_wrong_rules_are_told_with_file_and_place(folder: Path) -> None:
     assert (verdict["ok"], verdict["rules"], len(verdict["problems"])) == (False, 1, 2)
     bad_json, bad_sql = verdict["problems"]
     assert "rules.d/bad_json.json" in bad_json and "line 2, column 3" in bad_json
-    assert "rules.d/bad_sql.json" in bad_sql and "line 2, column 1" in bad_sql
+    assert "rules.d/bad_sql.json" in bad_sql and "line 2, column 1 of the SQL: " in bad_sql
+
+
+def test_a_place_is_shown_with_a_caret(folder: Path) -> None:
+    broken = rule("SELECT *\nFORM 'site/#'")
+    broken["topicRulePayload"]["actions"] = [
+        {"republish": {"topic": "a/${b +}", "roleArn": "arn:aws:iam::000000000000:role/any"}}
+    ]
+    add_rule(folder, "broken", broken)
+    add_rule(folder, "json", '{\n "sql": oops')
+    done = weir(folder, "check")
+    assert done.returncode == 2
+    shown = [line for line in done.stdout.splitlines() if line.startswith(" ")]
+    indent = " " * 9
+    assert shown == [
+        *(f"{indent}FORM 'site/#'", f"{indent}^"),
+        *(f"{indent}a/${{b +}}", f"{indent}       ^"),
+        *(f'{indent} "sql": oops', f"{indent}        ^"),
+    ]
+
+
+def test_a_warning_names_its_place_in_the_sql(folder: Path) -> None:
+    add_rule(folder, "odd", rule("SELECT abs() FROM 'a'"))
+    assert "$.topicRulePayload.sql: line 1, column 8 of the SQL: abs takes" in (
+        weir(folder, "check").stdout
+    )
+
+
+def test_one_rule_is_named_alone_and_many_are_listed(folder: Path) -> None:
+    add_rule(folder, "one", rule("SELECT * FROM 'a'", queue="q"))
+    assert 'one.json: the rule one sends to the queue "q", which' in weir(folder, "check").stdout
+    for name in ("three", "two"):
+        add_rule(folder, name, rule("SELECT * FROM 'a'", queue="q"))
+    assert "the rules one, three and two send to the queue" in weir(folder, "check").stdout
+
+
+@pytest.mark.parametrize(
+    ("queue", "why"),
+    [
+        ("too hot", "a queue's name has 1 to 80 letters, digits, hyphens and underscores."),
+        ("hot.fifo", "FIFO queues are not there yet; use a name without .fifo."),
+    ],
+)
+def test_a_name_that_no_queue_can_have(folder: Path, queue: str, why: str) -> None:
+    add_rule(folder, "one", rule("SELECT * FROM 'a'", queue=queue))
+    verdict = judge(folder / "weir.toml")
+    (warning,) = verdict.warnings
+    assert warning.endswith(f"but no queue can have the name {queue!r}: {why}")
+    assert verdict.lines_to_add == []
+
+
+def test_a_rule_that_never_runs_is_a_warning(folder: Path) -> None:
+    add_rule(folder, "one", rule("SELECT *"))
+    add_rule(folder, "two", rule("SELECT * FROM 'a'"))
+    (warning,) = judge(folder / "weir.toml").warnings
+    assert "the rule one has no FROM, and the gateway has no Basic Ingest yet: it never" in warning
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_told"),
+    [("a/b", True), ("a/b/c", False), ("b", False), ("${topic()}", False), ("a/${1 + 1}", True)],
+)
+def test_a_loop_that_is_there_for_every_message(folder: Path, topic: str, is_told: bool) -> None:
+    looping = rule("SELECT * FROM 'a/+'")
+    looping["topicRulePayload"]["actions"] = [
+        {"republish": {"topic": topic, "roleArn": "arn:aws:iam::000000000000:role/any"}}
+    ]
+    add_rule(folder, "one", looping)
+    warnings = judge(folder / "weir.toml").warnings
+    assert len(warnings) == int(is_told)
+    assert all("one republishes to 'a/" in warning for warning in warnings)
 
 
 def test_a_queue_that_is_not_declared_is_a_warning_with_the_lines_to_add(folder: Path) -> None:
@@ -101,8 +172,10 @@ def test_a_queue_that_is_not_declared_is_a_warning_with_the_lines_to_add(folder:
     add_rule(folder, "three", rule("SELECT * FROM 'c'", queue="${topic()}"))
     done = weir(folder, "check")
     assert done.returncode == 0
+    files = [folder / "rules.d" / f"{name}.json" for name in ("one", "two")]
     assert (
-        'rule one sends to the queue "telemetry", which the settings do not declare' in done.stdout
+        f"{files[0]} and {files[1]}: the rules one and two send to the queue "
+        '"telemetry", which the settings do not declare; ' in done.stdout
     )
     assert '    [[sqs.queues]]\n    name = "telemetry"\n' in done.stdout
     assert done.stdout.count("[[sqs.queues]]") == 1

@@ -104,6 +104,9 @@ def test_a_case_is_answered(members: str, out: str) -> None:
         ('"sql":"SELECT a FORM b"', "line 1, column 10: expected "),
         ('"sql":"SELECT\\n uper(a)"', "line 2, column 2: unknown function 'uper' (did you"),
         ('"sql":"SELECT *","sql_version":"2017-01-01"', "unknown SQL version '2017-01-01'"),
+        ('"template":"t","sql_version":"1"', "unknown SQL version '1'; there are 2015-10-08, "),
+        ('"sql":"SELECT indexof(a, a)"', 'line 1, column 8: the function indexof is not part of '
+         'version 2015-10-08 (set "sql_version" to "2016-03-23"'),
         ('"template":"${a +}"', "in the template: line 1, column 6: expected "),
         ('"sql":"SELECT *","template":"${@a}"', "in the template: line 1, column 3: "),
         ('"topic":"a"', "a case has sql, a template, or both"),

@@ -31,6 +31,7 @@ ACTIONS: list[dict[str, object]] = [
     {"s3": {"bucketName": "b", "key": "${@f}/${topic(2)}", "roleArn": ROLE}},
 ]
 TOPIC = "site/north/temperature"
+UNDEFINED_REMEDY = rules.TemplateUndefined("", "").hint
 
 
 def document(**changes: object) -> str:
@@ -64,19 +65,20 @@ def reported(test: Test, *arguments: object) -> dict[str, Any]:
     """Return the JSON report of a test that ends with the exit code that suits it."""
     code, out, err = test(*arguments, "--json")
     found: dict[str, Any] = json.loads(out)
-    assert (code, err) == (0 if found["fires"] else 1, "")
+    fires_well = found["fires"] and found["failing_actions"] == 0
+    assert (code, err) == (0 if fires_well else 1, "")
     assert out.count("\n") == 1
     return found
 
 
 FIRES = """\
-The rule too_hot fires.
+The rule too_hot fires, but 1 of 3 actions would fail.
 
   FROM             'site/+/temperature'           matches site/north/temperature
   SET     @f       celsius * 1.8 + 32             88.7
   WHERE            celsius > 30 AND NOT @f > 200  true
                      celsius > 30                 true
-                     @f > 200                     false
+                     NOT @f > 200                 true
   SELECT  celsius  celsius                        31.5
           house    topic(2)                       "north"
           nope     nope                           Undefined: left out
@@ -95,7 +97,7 @@ The rule too_hot does not fire: WHERE is false.
   SET    @f  celsius * 1.8 + 32             37.4
   WHERE      celsius > 30 AND NOT @f > 200  false
                celsius > 30                 false
-               @f > 200                     false
+               NOT @f > 200                 true
 """
 
 IS_NOT_REACHED = """\
@@ -109,7 +111,7 @@ The rule too_hot does not fire: FROM does not match: level 3 is 'x', not 'temper
 @pytest.mark.parametrize(
     ("topic", "payload", "picture", "code"),
     [
-        (TOPIC, '{"celsius": 31.5}', FIRES, 0),
+        (TOPIC, '{"celsius": 31.5}', FIRES, 1),
         (TOPIC, '{"celsius": 3}', DOES_NOT_FIRE, 1),
         ("site/north/x", '{"celsius": 31.5}', IS_NOT_REACHED, 1),
     ],
@@ -136,6 +138,7 @@ def test_each_action_shows_what_it_would_get(test: Test, file: Path) -> None:
         ["roleArn", ROLE],
         ["useBase64", "false"],
         ["2", "republish", "${nope} has no value for this message, in the template 'hot/${nope}'"],
+        [f"{UNDEFINED_REMEDY[:1].upper()}{UNDEFINED_REMEDY[1:]}."],
         ["3", "s3", "the action 's3' is not supported yet"],
         ["bucketName", "b"],
         ["key", "88.7/north"],
@@ -168,7 +171,7 @@ def test_all_of_it_as_json(test: Test, file: Path) -> None:
         "where": {"sql": "celsius > 30 AND NOT @f > 200", "value": True},
         "conditions": [
             {"sql": "celsius > 30", "value": True},
-            {"sql": "@f > 200", "value": False},
+            {"sql": "NOT @f > 200", "value": True},
         ],
         "items": [
             {"name": "celsius", "sql": "celsius", "value": 31.5},
@@ -185,6 +188,7 @@ def test_all_of_it_as_json(test: Test, file: Path) -> None:
             {
                 "kind": "republish",
                 "problem": "${nope} has no value for this message, in the template 'hot/${nope}'",
+                "remedy": UNDEFINED_REMEDY,
             },
             {
                 "kind": "s3",
@@ -192,6 +196,7 @@ def test_all_of_it_as_json(test: Test, file: Path) -> None:
                 "problem": "the action 's3' is not supported yet",
             },
         ],
+        "failing_actions": 1,
         "error_action": None,
         "notes": [],
     }
@@ -238,8 +243,11 @@ def test_only_true_lets_a_message_through(
     ("options", "note"),
     [
         ([], "the payload is empty"),
-        (["--payload", "hello"], "the payload is no JSON"),
+        (["--payload", "hello"], "the payload is no JSON (line 1, column 1: "),
+        (["--payload", '{"a":1,\n "b":}'], "the payload is no JSON (line 2, column 6: "),
+        (["--payload-base64", "e/8="], "the payload is no JSON (byte 2: it is no UTF-8"),
         (["--payload", "[1]"], "the payload is JSON but no object"),
+        (["--payload", "[" * 300 + "]" * 300], "the payload is JSON beyond what rules read"),
     ],
 )
 def test_what_may_surprise_is_noted(test: Test, options: list[str], note: str) -> None:
@@ -248,11 +256,39 @@ def test_what_may_surprise_is_noted(test: Test, options: list[str], note: str) -
     assert found["output"] == {}
 
 
+@pytest.mark.parametrize("payload", ["{f:99.3}", " { room_2 : x}"])
+def test_names_without_quotes_are_the_shells_work(test: Test, payload: str) -> None:
+    found = reported(test, "--sql", "SELECT f FROM 'a'", "--topic", "a", "--payload", payload)
+    assert "did the shell take them?" in found["notes"][1]
+
+
+def test_a_list_without_quotes_is_not(test: Test) -> None:
+    found = reported(test, "--sql", "SELECT f FROM 'a'", "--topic", "a", "--payload", "[a]")
+    assert len(found["notes"]) == 1
+
+
 def test_a_disabled_rule_is_noted(test: Test, file: Path) -> None:
     file.write_text(document(ruleDisabled=True))
     found = reported(test, file, "--topic", TOPIC, "--payload", '{"celsius":31}')
     assert found["fires"]
     assert found["notes"] == ["the rule is disabled: in a gateway it does not run"]
+
+
+def test_a_rule_that_the_gateway_never_runs_is_noted(test: Test, file: Path) -> None:
+    options = ("--topic", "a", "--payload", '{"celsius":31}')
+    file.write_text(document(sql="SELECT celsius", actions=[]))
+    (note,) = reported(test, file, *options)["notes"]
+    assert note == "it has no FROM, and the gateway has no Basic Ingest yet: there it never runs"
+    assert reported(test, "--sql", "SELECT celsius", *options)["notes"] == [note]
+    assert reported(test, "--sql", "SELECT celsius FROM 'a'", *options)["notes"] == []
+
+
+def test_a_topic_of_basic_ingest_is_noted(test: Test) -> None:
+    options = ("--topic", "$aws/rules/r/a", "--payload", "{}")
+    found = reported(test, "--sql", "SELECT a FROM 'b'", *options)
+    assert found["notes"] == [
+        "the gateway has no Basic Ingest yet: there no rule gets this message"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -306,6 +342,27 @@ def test_bytes_that_are_no_text_are_drawn_in_base64(test: Test) -> None:
     assert "Output  2 bytes, no text: shown in base64\n  //8=\n" in out
 
 
+@pytest.mark.parametrize(
+    ("select", "payload", "shown"),
+    [
+        ("*", "oops", "*    the payload as it came"),
+        ("*", "[1]", "*    [1]"),
+        ("*, 1 AS x", "oops", "*    Undefined: left out"),
+        ("*, 1 AS x", "[1]", "*    [1]: left out"),
+        ("*, 1 AS x", '{"a":1}', '*    {"a":1}'),
+        ("* AS k", "oops", "k  *    Undefined: left out"),
+        ("* AS k", "[1]", "k  *    [1]"),
+    ],
+)
+def test_what_becomes_of_the_whole_payload(
+    test: Test, select: str, payload: str, shown: str
+) -> None:
+    options = ("--topic", "a", "--sql-version", "2016-03-23", "--payload", payload)
+    _, out, _ = test("--sql", f"SELECT {select} FROM 'a'", *options)
+    line = next(line for line in out.splitlines() if line.startswith("  SELECT"))
+    assert re.sub(" {4,}", "    ", line.removeprefix("  SELECT").strip()) == shown
+
+
 def test_every_option_reaches_the_functions(test: Test, tmp_path: Path) -> None:
     fixtures = tmp_path / "fixtures.json"
     fixtures.write_text('{"shadows":{"t":{"v":1.50}}}')
@@ -332,7 +389,7 @@ def test_a_function_that_cannot_be_answered_ends_the_test(test: Test) -> None:
     options = ("--sql", sql, "--sql-version", "2016-03-23", "--topic", "a", "--payload", "{}")
     found = reported(test, *options)
     assert found["reason"].startswith("the evaluation failed: get_thing_shadow: ")
-    assert found["notes"] == ["fixtures would say what functions that reach out are told"]
+    assert found["notes"] == ["name a file with --fixtures that says what such functions are told"]
 
 
 # --- what is wrong --------------------------------------------------------------------------------
@@ -360,6 +417,32 @@ def test_the_caret_stays_below_its_place(test: Test, before: str, width: int, be
     assert line.index("§") + width == caret.index("^")
     assert len(line) < 140
     assert "\x1b" not in err
+
+
+def test_a_hint_names_the_option_instead_of_the_documents_key(test: Test) -> None:
+    code, _, err = test("--sql", "SELECT indexof(a, 'b') AS i FROM 'x'", "--topic", "x")
+    assert code == 2
+    assert "  Say --sql-version 2016-03-23; " in err
+    assert "awsIotSqlVersion" not in err
+
+
+def test_an_unknown_version_is_an_error_of_the_option(test: Test) -> None:
+    options = ("--sql", "SELECT *", "--topic", "x", "--sql-version")
+    assert test(*options, "2016-03-32")[2] == (
+        "weir: --sql-version: unknown SQL version '2016-03-32'.\n  Did you mean 2016-03-23?\n"
+    )
+    assert test(*options, "1")[2].endswith("\n  There are 2015-10-08, 2016-03-23, beta.\n")
+
+
+def test_json_that_is_wrong_has_a_caret_below_its_place(test: Test, file: Path) -> None:
+    file.write_text('{\n  "sql": "SELECT "a" FROM b"\n}')
+    code, _, err = test(file, "--topic", "x")
+    assert code == 2
+    assert err.splitlines()[2:] == [
+        '      "sql": "SELECT "a" FROM b"',
+        "                      ^",
+        r"""  Inside a string write \" or use '…'.""",
+    ]
 
 
 def test_every_problem_of_a_document_is_shown(test: Test, file: Path) -> None:
@@ -489,3 +572,22 @@ def test_other_words_are_wrong_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        ("--sqlversion", "; did you mean --sql-version?"),
+        ("--payloadfile=x", "; did you mean"),
+        ("--x", ""),
+    ],
+)
+def test_an_unknown_option_is_told_with_the_nearest(
+    option: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rule", "test", option])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"weir rule test: error: rule test does not take {option}{remedy}")
+    assert remedy or said.endswith(option)
