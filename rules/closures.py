@@ -168,9 +168,9 @@ def is_in_variable(operand: Expression, array: Expression) -> Expression:
             return UNDEFINED
         membership = context.memberships.get(id(items))
         if membership is None:
-            context.spend_steps(toil(items, context.steps_left))
+            context.spend_steps(toil(items, 2 * context.steps_left) // 2)
             membership = context.memberships[id(items)] = Membership(items)
-        if membership.others and not isinstance(value, (str, float, Decimal)):
+        if membership.others and not Membership.finds_at_once(value):
             context.spend_steps(toil(membership.others, context.steps_left))
         return membership.holds(value)
 

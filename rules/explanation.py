@@ -16,7 +16,8 @@ from rules.payload import encode
 from rules.printer import print_expression
 from rules.statement import Statement
 from rules.syntax import Binary, Node, Unary
-from rules.values import UNDEFINED, V2016, Dialect, Value
+from rules.values import MAX_TEXT_CHARACTERS, UNDEFINED, V2016, Dialect, Value
+from rules.weight import weigh
 
 __all__ = ["Clause", "Explanation", "explain", "show"]
 
@@ -60,6 +61,8 @@ class Explanation:
 
 def show(value: Value, dialect: Dialect = V2016) -> str:
     """Return a value for people: its JSON text, or `Undefined`."""
+    if weigh(value, MAX_TEXT_CHARACTERS) > MAX_TEXT_CHARACTERS:
+        return f"(more than {MAX_TEXT_CHARACTERS} characters)"
     return "Undefined" if value is UNDEFINED else encode(value, dialect).decode()
 
 

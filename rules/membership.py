@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, final
 
-from rules.operators import equal, exact
-from rules.values import Number, Value
+from rules.operators import equal
+from rules.values import V2016, Value, number_text
 
 __all__ = ["Membership"]
 
@@ -23,28 +23,35 @@ class Membership:
 
     Attributes:
         others: Those that are neither texts nor numbers.
+
+    Numbers are kept as their texts: whoever chooses numbers can make their hashes meet.
     """
 
     __slots__ = ("_numbers", "_texts", "others")
 
     def __init__(self, items: list[Value]) -> None:
         texts: set[str] = set()
-        numbers: set[Number] = set()
+        numbers: set[str] = set()
         self.others: list[Value] = []
         for item in items:
             if isinstance(item, str):
                 texts.add(item)
             elif isinstance(item, _NUMBERS) and not isinstance(item, bool):
-                numbers.add(exact(item))
+                numbers.add(number_text(item, V2016))
             else:
                 self.others.append(item)
         self._texts = frozenset(texts)
         self._numbers = frozenset(numbers)
+
+    @staticmethod
+    def finds_at_once(value: Value) -> bool:
+        """Whether the other items need not be looked at."""
+        return isinstance(value, (str, *_NUMBERS)) and not isinstance(value, bool)
 
     def holds(self, value: Value) -> bool:
         """Whether an item equals a value, by the rules of `=`."""
         if isinstance(value, str):
             return value in self._texts
         if isinstance(value, _NUMBERS) and not isinstance(value, bool):
-            return exact(value) in self._numbers
+            return number_text(value, V2016) in self._numbers
         return any(equal(value, item) for item in self.others)

@@ -75,7 +75,6 @@ def nested_select(
                     if value is not UNDEFINED:
                         made[key] = value
                 result.append(made)
-            work.end(len(result), context)
             return result
         for item in over:
             inner = scope(item)
@@ -87,7 +86,6 @@ def nested_select(
             if grows:
                 context.spend_characters(weigh(value, context.characters_left))
             result.append(value)
-        work.end(len(result), context)
         return result
 
     return run

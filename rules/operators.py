@@ -25,7 +25,7 @@ from rules.values import (
     finite,
 )
 
-__all__ = ["BINARY", "UNARY", "equal", "exact", "logical_not", "negate"]
+__all__ = ["BINARY", "UNARY", "equal", "logical_not", "negate"]
 
 
 def _add(a: Value, b: Value, dialect: Dialect) -> Value:
@@ -142,7 +142,7 @@ def equal(a: Value, b: Value) -> bool:
     if isinstance(a, str):
         return isinstance(b, str) and a == b
     if isinstance(a, (int, float, Decimal)):
-        return isinstance(b, (int, float, Decimal)) and exact(a) == exact(b)
+        return isinstance(b, (int, float, Decimal)) and _exact(a) == _exact(b)
     if isinstance(a, list):
         if not isinstance(b, list) or len(a) != len(b):
             return False
@@ -160,8 +160,7 @@ def equal(a: Value, b: Value) -> bool:
     return a is b  # Null
 
 
-def exact(number: float | Number) -> Number:
-    """Return a number as what it stands for: a float as the decimal of its shortest text."""
+def _exact(number: float | Number) -> Number:
     return decimal_of_float(number) if isinstance(number, float) else number
 
 

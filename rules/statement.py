@@ -38,6 +38,8 @@ _NO_PAYLOAD: Final = b""
 
 # Of an outgoing payload: eight times AWS's largest message.
 MAX_RESULT_CHARACTERS: Final = MAX_TEXT_CHARACTERS
+# As UTF-8 and JSON write it: `1e33` becomes 34 digits, a control character six bytes.
+MAX_RESULT_BYTES: Final = 4 * MAX_RESULT_CHARACTERS
 
 
 def dialect_of(version: str) -> Dialect:
@@ -221,7 +223,7 @@ class Statement:
             if value is not UNDEFINED:
                 result[key] = value
         self._check_weight(result, context)
-        return encode(result, self.dialect)
+        return _checked(encode(result, self.dialect))
 
     def evaluate_apart(self, context: Context, where_of: Expression | None) -> Apart:
         """Evaluate the statement as `evaluate_in` does, and keep what its clauses gave.
@@ -257,7 +259,7 @@ class Statement:
         self._check_weight(value, context)
         if value is UNDEFINED or (isinstance(value, list) and self.dialect is V2015):
             return _NO_PAYLOAD  # an Array at the top is not part of 2015-10-08
-        return encode(value, self.dialect)
+        return _checked(encode(value, self.dialect))
 
     def _check_weight(self, value: Value, context: Context) -> None:
         """Weigh a result, unless what came in and what was made of it is too little to matter."""
@@ -267,7 +269,17 @@ class Statement:
         if most <= MAX_RESULT_CHARACTERS and not self.reaches_out:
             return
         if weigh(value, MAX_RESULT_CHARACTERS) > MAX_RESULT_CHARACTERS:
-            raise EvaluationFailed(
-                f"the result would have more than {MAX_RESULT_CHARACTERS} characters",
-                hint="select less, or split the rule",
-            )
+            raise _too_large(f"{MAX_RESULT_CHARACTERS} characters")
+
+
+def _checked(outgoing: bytes) -> bytes:
+    """Return an outgoing payload, unless writing numbers and escapes made too much of it."""
+    if len(outgoing) > MAX_RESULT_BYTES:
+        raise _too_large(f"{MAX_RESULT_BYTES} bytes")
+    return outgoing
+
+
+def _too_large(limit: str) -> EvaluationFailed:
+    return EvaluationFailed(
+        f"the result would have more than {limit}", hint="select less, or split the rule"
+    )

@@ -6,15 +6,17 @@ is written: so whoever writes values that a statement put together weighs them f
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from rules.values import Value
+from rules.values import MAX_DIGITS, Value
 
 __all__ = ["toil", "weigh"]
 
 # The shortest of their kind, so that nothing is taken for larger than it is.
 _FLOAT_CHARACTERS: Final = 3
 _DECIMAL_CHARACTERS: Final = 4
+_OTHER_CHARACTERS: Final = 4
 
 
 def weigh(value: Value, limit: int) -> int:
@@ -40,16 +42,19 @@ def weigh(value: Value, limit: int) -> int:
             total += 1 + (each.bit_length() >> 2)  # three bits and a third are a digit
         elif type(each) is float:
             total += _FLOAT_CHARACTERS
+        elif isinstance(each, Decimal):
+            # up to 34 digits are written out, whatever the exponent
+            total += max(_DECIMAL_CHARACTERS, min(each.adjusted(), MAX_DIGITS))
         else:
-            total += _DECIMAL_CHARACTERS
+            total += _OTHER_CHARACTERS
         if total > limit:
             break
     return total
 
 
-# A comparison with an item of an array takes about three steps; a text is read quickly.
-_STEPS_PER_ITEM: Final = 3
-_CHARACTERS_PER_STEP: Final = 32
+# A comparison with an item of an array takes about six steps; a text is read quickly.
+_STEPS_PER_ITEM: Final = 6
+_CHARACTERS_PER_STEP: Final = 8
 
 
 def toil(value: Value, limit: int) -> int:
@@ -69,6 +74,6 @@ def toil(value: Value, limit: int) -> int:
             total += _STEPS_PER_ITEM * len(each)
             waiting.extend(each)
         elif isinstance(each, dict):
-            total += _STEPS_PER_ITEM * len(each)
+            total += _STEPS_PER_ITEM * len(each) + sum(map(len, each)) // _CHARACTERS_PER_STEP
             waiting.extend(each.values())
     return total

@@ -7,6 +7,7 @@ them as it is large, so that is measured when the query begins.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, final
 
@@ -14,17 +15,22 @@ from rules.expression import Expression
 from rules.functions import FUNCTIONS
 from rules.message import Context, Message
 from rules.syntax import (
+    ArrayLiteral,
     Attribute,
     Binary,
     Boolean,
     Call,
+    Case,
+    Cast,
     Exists,
     Member,
     Node,
     Null,
     Number,
+    ObjectLiteral,
     Star,
     Subquery,
+    Text,
     Unary,
     children,
     is_variable_path,
@@ -36,7 +42,10 @@ __all__ = ["Work", "measure"]
 
 # Finding the members of an item, asking WHERE, keeping the result.
 _STEPS_PER_ITEM: Final = 4
-_STEPS_PER_NODE: Final = 1
+# Of a key, what stands around it, and the object that each name of its path is.
+_STEPS_PER_NAME: Final = 10
+_ARITHMETIC: Final = frozenset("+-*/%")
+_LOGIC: Final = frozenset(("AND", "OR"))
 
 
 @final
@@ -45,7 +54,7 @@ class Work:
 
     Args:
         steps: What stands in the text.
-        dragged: What the items are looked at with: the paths of variables.
+        dragged: What the items are looked at with: the paths of variables, and how often.
         reads: What functions read of the message.
         key_characters: How many characters the keys have.
         grows: Whether what is made of an item may be larger than the item.
@@ -59,7 +68,7 @@ class Work:
     def __init__(
         self,
         steps: int,
-        dragged: tuple[Expression, ...],
+        dragged: tuple[tuple[Expression, int], ...],
         reads: tuple[Callable[[Message], int], ...],
         key_characters: int,
         grows: bool,
@@ -71,24 +80,19 @@ class Work:
         self._key_characters = key_characters
 
     def begin(self, items: int, members: dict[str, Value], context: Context) -> None:
-        """Count the steps of that many items.
+        """Count what that many items cost, before they are visited.
 
         Raises:
-            BudgetSpent: They are too many.
+            BudgetSpent: It is too much.
         """
+        if not items:
+            return
         steps = self._steps
-        for expression in self._dragged:
-            steps += toil(expression(members, context), context.steps_left)
+        for expression, times in self._dragged:
+            steps += times * toil(expression(members, context), context.steps_left)
         for reads in self._reads:
             steps += reads(context.message)
         context.spend_steps(items * steps)
-
-    def end(self, items: int, context: Context) -> None:
-        """Count the keys of that many results.
-
-        Raises:
-            BudgetSpent: They are too many characters.
-        """
         context.spend_characters(items * self._key_characters)
 
 
@@ -104,31 +108,80 @@ def measure(
     """
     made = [item.expression for item in query.items]
     asked = made if query.where is None else [*made, query.where]
-    steps = _STEPS_PER_ITEM
-    dragged: list[Expression] = []
+    steps = _STEPS_PER_ITEM + sum(_STEPS_PER_NAME * max(0, len(i.alias) - 1) for i in query.items)
+    dragged: Counter[Node] = Counter()
     reads: list[Callable[[Message], int]] = []
-    for node in _below(asked):
-        steps += _STEPS_PER_NODE
+    for node in _visited(asked):
         if is_variable_path(node):
-            dragged.append(compile_path(node))
-        elif isinstance(node, Call) and (function := FUNCTIONS.get(node.name.lower())):
-            steps += function.steps
-            if function.reads is not None:
-                reads.append(function.reads)
-    grows = any(_grows(node) for node in _below(made))
-    return Work(steps, tuple(dragged), tuple(reads), key_characters, grows)
+            dragged[node] += 1
+        steps += _price(node)
+        function = FUNCTIONS.get(node.name.lower()) if isinstance(node, Call) else None
+        if function is not None and function.reads is not None:
+            reads.append(function.reads)
+    return Work(
+        steps,
+        tuple((compile_path(path), times) for path, times in dragged.items()),
+        tuple(reads),
+        key_characters,
+        grows=any(_grows(node) for node in _visited(made)),
+    )
 
 
-def _below(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Give all nodes of some trees; of what a nested SELECT asks of a variable, the whole path."""
+def _visited(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Give the nodes that are evaluated for each item, of variables the whole path."""
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, Binary) and node.operator == "IN" and is_variable_path(node.right):
-            waiting.append(node.left)  # the array is gone through once
-        elif not is_variable_path(node):
-            waiting.extend(children(node))
+        waiting.extend(_evaluated_below(node))
+
+
+def _evaluated_below(node: Node) -> Iterator[Node]:
+    if is_variable_path(node):
+        return
+    if isinstance(node, Binary) and node.operator == "IN":
+        yield node.left
+        if not isinstance(node.right, ArrayLiteral) and not is_variable_path(node.right):
+            yield node.right  # the others are gone through once
+    elif isinstance(node, Call) and _takes_no_time(node):
+        yield from (child for child in children(node) if not is_variable_path(child))
+    else:
+        yield from children(node)
+
+
+def _takes_no_time(call: Call) -> bool:
+    """Whether a function takes as long with a large argument as with a small one."""
+    function = FUNCTIONS.get(call.name.lower())
+    return function is not None and function.is_quick
+
+
+def _price(node: Node) -> int:
+    """Return what evaluating a node costs beside what is below it, in steps."""
+    match node:
+        case Call(name=name):
+            function = FUNCTIONS.get(name.lower())
+            return 8 if function is None else function.steps
+        case Binary(operator="IN", right=ArrayLiteral(items=items)):
+            return 6 + sum(10 for item in items if isinstance(item, ArrayLiteral | ObjectLiteral))
+        case Binary(operator="IN"):
+            return 6
+        case Binary(operator=operator):
+            if operator in _LOGIC:
+                return 3
+            is_short = isinstance(node.left, Number | Text) or isinstance(node.right, Number | Text)
+            return 4 if is_short and operator not in _ARITHMETIC else 10
+        case Unary() | Cast():
+            return 10
+        case Case(branches=branches):
+            return 4 + 8 * len(branches)
+        case ArrayLiteral(items=items):
+            return 12 + len(items)
+        case ObjectLiteral(members=members):
+            return 12 + 3 * len(members)
+        case Subquery() | Exists():
+            return 20
+        case _:
+            return 1
 
 
 def _grows(node: Node) -> bool:

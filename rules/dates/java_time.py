@@ -160,9 +160,9 @@ def _week_or_day(letter: str, count: int) -> Number | None:
 
 def _zone(letter: str, count: int) -> Element | None:
     if letter == "V" and count == 2:
-        return ZoneText()
+        return _zone_text(0)
     if (letter == "z" and count <= 4) or (letter == "v" and count in (1, 4)):
-        return ZoneText(LONG_NAMES if count == 4 else SHORT_NAMES)
+        return _zone_text(count)
     if (letter == "O" and count in (1, 4)) or (letter == "Z" and count == 4):
         return LocalizedOffset(full=count == 4)
     if letter == "Z" and count <= 3:
@@ -251,6 +251,14 @@ def _add_quoted(section: _Section, pattern: str, at: int) -> int:
             return end + 1
         end += 1
     raise PatternError("a quote of the date pattern is not closed")
+
+
+@lru_cache(maxsize=8)
+def _zone_text(count: int) -> ZoneText:
+    """Return the element of a zone, the same for all patterns: its names are many."""
+    if not count:
+        return ZoneText()
+    return ZoneText(LONG_NAMES if count == 4 else SHORT_NAMES)
 
 
 @lru_cache(maxsize=128)

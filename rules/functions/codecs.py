@@ -25,6 +25,7 @@ __all__ = ["TABLE"]
 _BASE64: Final = "base64"
 _PROTO: Final = "proto"
 _ARGUMENTS_OF_PROTO: Final = 6
+_STEPS_PER_PROTO_BYTE: Final = 4
 
 
 def _undefined(members: dict[str, Value], context: Context) -> Value:
@@ -90,7 +91,10 @@ def _decode_base64(call: CallSite) -> Expression:
         encoded: Value | bytes = run_value(members, context)
         if is_star and not isinstance(encoded, str):
             encoded = context.message.payload
-        return _decoded(encoded) if isinstance(encoded, (str, bytes)) else UNDEFINED
+        if not isinstance(encoded, (str, bytes)):
+            return UNDEFINED
+        context.spend_steps(len(encoded))
+        return _decoded(encoded)
 
     if value.is_constant and scheme.is_constant:
         result = _decoded(value.value) if isinstance(value.value, str) else UNDEFINED
@@ -142,6 +146,7 @@ def _decode_proto(call: CallSite) -> Expression:
             return UNDEFINED
         if raw is None:
             return None
+        context.spend_steps(_STEPS_PER_PROTO_BYTE * len(raw))
         descriptors = context.environment.outside.descriptor_set(bucket, key)
         if descriptors is None:
             raise EvaluationFailed(

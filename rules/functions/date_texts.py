@@ -24,6 +24,7 @@ from rules.dates import (
     compile_writer,
     find_zone,
 )
+from rules.dates.errors import MAX_PATTERN_CHARACTERS
 from rules.dates.zones import region_names
 from rules.expression import Expression
 from rules.functions.table import CallSite
@@ -35,6 +36,8 @@ __all__ = ["build_parse_time", "build_time_to_epoch"]
 _Compiled = TypeVar("_Compiled")
 _Find = Callable[[dict[str, Value], Context], _Compiled | None]
 
+# Of compiling a pattern that a message brings.
+_STEPS_PER_CHARACTER: Final = 100
 _QUOTED: Final = re.compile(r"'[^']*+'")
 # Letters that mean something, but hardly what was meant.
 _MIXED_UP: Final = (
@@ -84,7 +87,14 @@ def _pattern(
             return None
 
     if not code.is_constant:
-        return lambda members, context: compiled(code.run(members, context))
+
+        def of_message(members: dict[str, Value], context: Context) -> _Compiled | None:
+            value = code.run(members, context)
+            if isinstance(value, str) and len(value) <= MAX_PATTERN_CHARACTERS:
+                context.spend_steps(_STEPS_PER_CHARACTER * len(value))
+            return compiled(value)
+
+        return of_message
     if isinstance(code.value, str):
         try:
             compile_pattern(code.value)

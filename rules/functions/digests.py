@@ -31,7 +31,7 @@ def _of_bytes(digest: Callable[[bytes], str]) -> Build:
 
     def apply(value: Value, dialect: Dialect) -> Value:
         text = to_text(value, dialect)
-        return UNDEFINED if text is UNDEFINED else digest(text.encode())
+        return UNDEFINED if text is UNDEFINED else digest(text.encode(errors="replace"))
 
     return of_one(apply)
 
@@ -43,7 +43,7 @@ def _md2(call: CallSite) -> Expression:
         text = to_text(argument(members, context), dialect)
         if text is UNDEFINED:
             return UNDEFINED
-        data = text.encode()
+        data = text.encode(errors="replace")
         if len(data) > _MAX_MD2_BYTES:
             return UNDEFINED
         context.spend_steps((len(data) + 16) * _STEPS_PER_MD2_BYTE)

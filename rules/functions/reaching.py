@@ -39,9 +39,10 @@ _SECRET_TYPES: Final = ("SecretString", "SecretBinary")
 _MAX_ITEM_BYTES: Final = 8 * 1024
 
 
-def _answer(text: bytes | None) -> Value:
+def _answer(text: bytes | None, context: Context) -> Value:
     if text is None or len(text) > MAX_TEXT_CHARACTERS:
         return UNDEFINED
+    context.spend_steps(len(text))
     return decode(text)
 
 
@@ -67,7 +68,7 @@ def _aws_lambda(call: CallSite) -> Expression:
                 f"aws_lambda: the input has more than {MAX_TEXT_CHARACTERS} characters"
             )
         text = context.message.payload if is_star else encode(value, dialect)
-        return _answer(context.environment.outside.invoke_lambda(function_arn, text))
+        return _answer(context.environment.outside.invoke_lambda(function_arn, text), context)
 
     return run
 
@@ -81,7 +82,7 @@ def _get_thing_shadow(call: CallSite) -> Expression:
         if not isinstance(thing_name, str) or (shadow and not isinstance(shadow_name, str)):
             return UNDEFINED
         name = shadow_name if isinstance(shadow_name, str) else None
-        return _answer(context.environment.outside.thing_shadow(thing_name, name))
+        return _answer(context.environment.outside.thing_shadow(thing_name, name), context)
 
     return run
 
@@ -122,7 +123,7 @@ def _get_dynamodb(call: CallSite) -> Expression:
                 f"get_dynamodb: the item of {table_name!r} has {len(item)} bytes of JSON, "
                 f"more than {_MAX_ITEM_BYTES}"
             )
-        return _answer(item)
+        return _answer(item, context)
 
     return run
 
@@ -144,18 +145,18 @@ def _get_secret(call: CallSite) -> Expression:
             return UNDEFINED
         member = wanted if isinstance(wanted, str) else None
         if secret_type == "SecretString":  # noqa: S105 - a field's name
-            return _secret_string(secret_id, secret, member)
+            return _secret_string(secret_id, secret, member, context)
         return _secret_binary(secret_id, secret, member)
 
     return run
 
 
-def _secret_string(secret_id: str, secret: Secret, member: str | None) -> Value:
+def _secret_string(secret_id: str, secret: Secret, member: str | None, context: Context) -> Value:
     if secret.string is None:
         return UNDEFINED
     encoded = secret.string.encode(errors="replace")
     text = encoded.decode()  # without what UTF-8 cannot say
-    document = _answer(encoded)
+    document = _answer(encoded, context)
     if isinstance(document, dict):
         return document if member is None else document.get(member, UNDEFINED)
     if member is not None:
@@ -186,7 +187,7 @@ def _get_registry_data(call: CallSite) -> Expression:
             return UNDEFINED
         if not isinstance(thing_name, str):
             return UNDEFINED
-        return _answer(context.environment.outside.registry_data(asked, thing_name))
+        return _answer(context.environment.outside.registry_data(asked, thing_name), context)
 
     return run
 

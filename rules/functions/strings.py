@@ -82,7 +82,7 @@ def _padding(pad: Callable[[str, str], str]) -> Callable[[Value, Value, Dialect]
 
 
 def _byte_count(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def _replace(values: list[Value], dialect: Dialect) -> Value:

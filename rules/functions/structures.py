@@ -136,9 +136,9 @@ def _enriched(items: Value, added: Value, dialect: Dialect) -> Value:
 
 TABLE: Final = (
     Function("concat", V2015, ANY_NUMBER, of_many(_concat), joins=True),
-    Function("get", V2015, (2,), of_two(_get), gives_part=True),
+    Function("get", V2015, (2,), of_two(_get), gives_part=True, is_quick=True),
     Function("get_or_default", V2016, (2,), _get_or_default),
-    Function("isNull", V2015, (1,), of_one(_is_null), gives_part=True),
-    Function("isUndefined", V2016, (1,), of_one(_is_undefined), gives_part=True),
+    Function("isNull", V2015, (1,), of_one(_is_null), gives_part=True, is_quick=True),
+    Function("isUndefined", V2016, (1,), of_one(_is_undefined), gives_part=True, is_quick=True),
     Function("transform", V2016, (3,), _transform, joins=True),
 )

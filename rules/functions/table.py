@@ -79,6 +79,7 @@ class Function:
         steps: What a call costs in a nested SELECT, in steps (see `Context.steps_left`).
         joins: Whether it puts its arguments together into a larger value.
         gives_part: Whether its result is a part of an argument, or of a few characters.
+        is_quick: Whether a large argument takes no longer than a small one.
         reads: What of the message it reads, beyond a few characters: a call in a nested SELECT
             costs as much again for every item.
         asks_outside: With how many arguments it asks `Environment.outside`, and so may take long.
@@ -93,6 +94,7 @@ class Function:
     steps: int = 8
     joins: bool = False
     gives_part: bool = False
+    is_quick: bool = False
     reads: Callable[[Message], int] | None = None
     asks_outside: tuple[int, ...] = ()
 

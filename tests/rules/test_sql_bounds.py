@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 
@@ -152,7 +153,7 @@ def test_a_statement_that_repeats_what_it_reads_without_end_is_refused() -> None
         rules.compile(f"SET @v0 = a, {doubled} SELECT @v20 AS x", "2016-03-23")
 
 
-LIST = b'{"l": [' + b",".join([b"1"] * 65_000) + b'], "a": "' + b"a" * 1000 + b'"}'
+LIST = b'{"l": [' + b",".join([b"1"] * 60_000) + b'], "a": "' + b"a" * 1000 + b'"}'
 OBJECTS = b'{"l": [' + b",".join([b"{}"] * 43_000) + b"]}"
 
 
@@ -175,6 +176,13 @@ OBJECTS = b'{"l": [' + b",".join([b"{}"] * 43_000) + b"]}"
         (f"(SELECT VALUE 1 FROM l WHERE {' OR '.join(['b = 0'] * 60)})", OBJECTS, "t"),
         (f"(SELECT VALUE {' + '.join(['a'] * 200)} FROM l)", OBJECTS, "t"),
         (f"(SELECT {', '.join(f'a AS c{n}' for n in range(200))} FROM l)", LIST, "t"),
+        ("(SELECT VALUE {'reading': x, 'source': 'a text that is longer than a number'} "
+         "FROM l AS x)", LIST, "t"),
+        (f"(SELECT x AS {'.'.join(['a'] * 40)} FROM l AS x)", LIST, "t"),
+        ("(SELECT VALUE [[[[[[[[[[x]]]]]]]]]] FROM l AS x)", LIST, "t"),
+        (f"(SELECT VALUE {' - '.join(['x'] * 13)} FROM l AS x)", LIST, "t"),
+        (f"(SELECT VALUE x FROM l AS x WHERE x IN [{', '.join(['[1]'] * 20)}])", LIST, "t"),
+        ("(SELECT VALUE time_to_epoch('2026', concat('[z][z][z][z]', x)) FROM l AS x)", LIST, "t"),
     ],
 )  # fmt: skip
 def test_what_each_item_costs_is_bounded(
@@ -209,6 +217,11 @@ READINGS = b'{"r": [' + b",".join(
         ("SET @max = cfg.max SELECT (SELECT id FROM r WHERE v > @max) AS x", '{"x":[{"id":"s0080"'),
         ("SET @cfg = cfg SELECT (SELECT id FROM r WHERE v > @cfg.max) AS x", '{"x":[{"id":"s0080"'),
         ("SET @known = known SELECT (SELECT id FROM r WHERE id IN @known) AS x", '{"x":[{"id":"s'),
+        ("SET @names = cfg.names SELECT (SELECT id, get(@names, v) AS name FROM r) AS x",
+         '{"x":[{"id":"s0000","name":"a name"}'),
+        ("SELECT (SELECT id, v * 1.8 + 32 AS f FROM r) AS x", '{"x":[{"id":"s0000","f":32.9}'),
+        ("SELECT (SELECT id AS sensor.id, v AS sensor.value FROM r) AS x",
+         '{"x":[{"sensor":{"id":"s0000","value":0.5}}'),
         ("SELECT (SELECT upper(id) AS id, round(v) AS v, abs(v) AS a, CAST(v AS Int) AS i, "
          "concat(id, '/', v) AS k, isUndefined(w) AS u, length(id) AS n, floor(v) AS f "
          "FROM r) AS x",
@@ -231,7 +244,6 @@ def test_what_an_honest_rule_does_with_a_full_payload_is_done(
 @pytest.mark.parametrize(
     ("expression", "payload"),
     [
-        ("{'reading': x, 'source': 'a text that is longer than a number'}", LIST),
         ("'a text that is there once for every item, although none is in it'", OBJECTS),
     ],
 )
@@ -253,7 +265,53 @@ def test_a_search_within_each_item_is_bounded(environment: rules.Environment) ->
     # texts and numbers are found at once, however many there are
     outgoing = run(environment, search, LIST)
     assert outgoing is not None
-    assert outgoing.count(b"1") == 65_000 + 1  # and that of y
+    assert outgoing.count(b"1") == 60_000 + 1  # and that of y
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "startswith(@v, x)",
+        "x > decode(@b, 'base64').max",
+        "x > length(@v)",
+        "regexp_matches(@v, '[a-z][a-z][a-z]9')",
+        "x IN get_or_default(@v, [])",
+    ],
+)
+def test_what_each_item_is_looked_at_with_is_paid_for(
+    environment: rules.Environment, search: str
+) -> None:
+    sql = f"SET @v = v, @b = b SELECT (SELECT VALUE x FROM l AS x WHERE {search}) AS x"
+    many = ",".join(["1"] * 20_000)
+    encoded = base64.b64encode(b"[%s1]" % (b"1e99," * 8000)).decode()
+    payload = f'{{"v": {{"{"k" * 40_000}": 1}}, "b": "{encoded}", "l": [{many}]}}'.encode()
+    began = time.thread_time()
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, sql, payload)
+    assert time.thread_time() - began < STALL_S
+    few = b'{"v": {"k": 1}, "b": "e30=", "l": [1, 2]}'
+    assert run(environment, sql, few) is not None
+    empty = f'{{"v": {{"{"k" * 40_000}": 1}}, "b": "{encoded}", "l": []}}'.encode()
+    assert run(environment, sql, empty) == b'{"x":[]}'
+
+
+def test_numbers_whose_hashes_meet_are_found_at_once(environment: rules.Environment) -> None:
+    prime = 2**61 - 1
+    numbers = ",".join(str(prime * n) for n in range(1, 4000))
+    sql = "SET @l = l SELECT VALUE [5 IN @l, 2305843009213693951 IN @l]"
+    began = time.thread_time()
+    assert run(environment, sql, f'{{"l": [{numbers}]}}'.encode()) == b"[false,true]"
+    assert time.thread_time() - began < STALL_S
+
+
+def test_long_numbers_count_as_they_are_written(environment: rules.Environment) -> None:
+    payload = b'{"l": [%s]}' % b",".join([b"1e33"] * 25_000)
+    many = ", ".join(f"l AS l{n}" for n in range(7))
+    with pytest.raises(rules.EvaluationFailed, match="more than 4194304 bytes"):
+        run(environment, f"SELECT {many}", payload)
+    outgoing = run(environment, "SELECT l AS a", payload)
+    assert outgoing is not None
+    assert outgoing.count(b"1" + b"0" * 33) == 25_000
 
 
 def test_a_variable_repeated_in_two_levels_is_bounded(environment: rules.Environment) -> None:
