@@ -123,7 +123,7 @@ def measure(
         tuple((compile_path(path), times) for path, times in dragged.items()),
         tuple(reads),
         key_characters,
-        grows=any(_grows(node) for node in _visited(made)),
+        grows=any(_grows(node) for node in _below(made)),
     )
 
 
@@ -134,6 +134,14 @@ def _visited(nodes: Sequence[Node]) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting.extend(_evaluated_below(node))
+
+
+def _below(nodes: Sequence[Node]) -> Iterator[Node]:
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(children(node))
 
 
 def _evaluated_below(node: Node) -> Iterator[Node]:
@@ -185,11 +193,10 @@ def _price(node: Node) -> int:
 
 
 def _grows(node: Node) -> bool:
+    """Whether a node brings something into what is made of an item that is no part of the item."""
     match node:
-        case Attribute() | Star() | Number() | Boolean() | Null() | Unary() | Exists():
+        case Attribute() | Member() | Star() | Number() | Boolean() | Null() | Unary() | Exists():
             return False
-        case Member():
-            return is_variable_path(node)
         case Binary(operator=operator):
             return operator == "+"
         case Call(name=name):

@@ -295,6 +295,17 @@ def test_what_each_item_is_looked_at_with_is_paid_for(
     assert run(environment, sql, empty) == b'{"x":[]}'
 
 
+@pytest.mark.parametrize("part", ["get(@v, 'k')", "@v.k", "substring(@v.k, 0)", "trim(@v.k)"])
+def test_parts_of_variables_are_weighed_for_every_item(
+    environment: rules.Environment, part: str
+) -> None:
+    sql = f"SET @v = v SELECT (SELECT VALUE {part} FROM l) AS x"
+    many = ",".join(["1"] * 20_000)
+    with pytest.raises(rules.BudgetSpent):
+        run(environment, sql, f'{{"v": {{"k": "{"k" * 60_000}"}}, "l": [{many}]}}'.encode())
+    assert run(environment, sql, b'{"v": {"k": "k"}, "l": [1, 2]}') == b'{"x":["k","k"]}'
+
+
 def test_numbers_whose_hashes_meet_are_found_at_once(environment: rules.Environment) -> None:
     prime = 2**61 - 1
     numbers = ",".join(str(prime * n) for n in range(1, 4000))
