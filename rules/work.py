@@ -170,7 +170,8 @@ def _price(node: Node) -> int:
             function = FUNCTIONS.get(name.lower())
             return 8 if function is None else function.steps
         case Binary(operator="IN", right=ArrayLiteral(items=items)):
-            return 6 + sum(10 for item in items if isinstance(item, ArrayLiteral | ObjectLiteral))
+            # texts and numbers are found at once, the others one after the other
+            return 6 + sum(10 for item in items if not isinstance(item, Text | Number))
         case Binary(operator="IN"):
             return 6
         case Binary(operator=operator):

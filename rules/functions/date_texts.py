@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from rules.conversions import to_integer
@@ -47,6 +48,8 @@ _MIXED_UP: Final = (
         "m is the minute; months are M, as in yyyy-MM-dd",
     ),
 )
+_ZONES_ARE: Final = "zones are written like Europe/Berlin, UTC and +01:00"
+_MAX_COMPARED: Final = 10
 # The longest name has 32; comparing takes the square of the length.
 _MAX_MISSPELT_CHARACTERS: Final = 40
 # Short ones are abbreviations: CEST is like EST, and means something else.
@@ -60,16 +63,22 @@ def _warn_of_mixed_up_letters(call: CallSite, index: int, pattern: str) -> None:
             call.warn(index, f"{call.name}: in its pattern, {text}")
 
 
+@lru_cache(maxsize=1)
+def _by_lower_case() -> dict[str, str]:
+    """Return every zone by its name, and by the last part of its name, in lower case."""
+    regions = {region.lower(): region for region in region_names()}
+    return regions | {key.rpartition("/")[2]: each for key, each in sorted(regions.items())}
+
+
 def _nearest_zone(name: str) -> str:
     """Return what to write instead of a name of no zone."""
-    by_lower_case = {region.lower(): region for region in region_names()}
-    by_lower_case |= {key.rpartition("/")[2]: each for key, each in sorted(by_lower_case.items())}
+    by_lower_case = _by_lower_case()
     if len(name) <= _MAX_MISSPELT_CHARACTERS:
         likeness = 0.8 if len(name) >= _MIN_MISSPELT_CHARACTERS else 1.0
         near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=likeness)
         if near:
             return f"did you mean {by_lower_case[near[0]]}?"
-    return "zones are written like Europe/Berlin, UTC and +01:00"
+    return _ZONES_ARE
 
 
 def _pattern(
@@ -125,7 +134,11 @@ def _zone(call: CallSite) -> _Find[Zone]:
         return lambda members, context: found(code.run(members, context))
     constant = found(code.value)
     if constant is None:
-        hint = _nearest_zone(code.value) if isinstance(code.value, str) else "its name is a String"
+        hint = "its name is a String"
+        if isinstance(code.value, str):
+            # comparing takes a millisecond: whoever has many wrong ones reads a few hints
+            many = len(call.warnings) >= _MAX_COMPARED
+            hint = _ZONES_ARE if many else _nearest_zone(code.value)
         call.warn(2, f"{call.name} is always Undefined here: there is no such time zone; {hint}")
     return lambda members, context: constant
 
