@@ -4,7 +4,7 @@ Owns what a token is. Knows nothing of the order of tokens; keywords are names t
 of them are only keywords in their place.
 
 Source: AWS IoT Core Developer Guide, "AWS IoT SQL reference"; where that is silent,
-docs/reference/sql.md.
+docs/compatibility.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Owns the forms of SELECT, the keys of the result and how items are put together.
 FROM and WHERE, nor of how the result is written.
 
 Source: AWS IoT Core Developer Guide, "SELECT clause"; for what AWS does not say,
-docs/reference/sql.md.
+docs/compatibility.md.
 """
 
 from __future__ import annotations

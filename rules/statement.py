@@ -3,7 +3,7 @@
 Owns what SET, SELECT and WHERE do together and how the result becomes bytes.
 
 Source: AWS IoT Core Developer Guide, "AWS IoT SQL reference"; for what AWS does not say,
-docs/reference/sql.md.
+docs/compatibility.md.
 """
 
 from __future__ import annotations

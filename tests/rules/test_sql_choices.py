@@ -1,6 +1,6 @@
 """Chapter "Open points": what AWS's documentation leaves open, one row for each choice made here.
 
-Each choice is in docs/reference/sql.md; whoever changes one finds it here.
+Each choice is in docs/compatibility.md; whoever changes one finds it here.
 """
 
 from __future__ import annotations
