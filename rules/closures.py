@@ -166,10 +166,13 @@ def is_in_variable(operand: Expression, array: Expression) -> Expression:
         items = array(members, context)
         if value is UNDEFINED or not isinstance(items, list):
             return UNDEFINED
-        membership = context.memberships.get(id(items))
+        kept = context.memberships
+        if kept is None:
+            kept = context.memberships = {}
+        membership = kept.get(id(items))
         if membership is None:
             context.spend_steps(toil(items, 2 * context.steps_left) // 2)
-            membership = context.memberships[id(items)] = Membership(items)
+            membership = kept[id(items)] = Membership(items)
         if membership.others and not Membership.finds_at_once(value):
             context.spend_steps(toil(membership.others, context.steps_left))
         return membership.holds(value)

@@ -240,10 +240,9 @@ class Compiler:
                 return self._comparison(node.right, right, _MIRRORED[symbol], left.value)
         if symbol == "IN" and right.is_constant:
             if not isinstance(right.value, list):
-                place = node.right.position
                 self.warnings.append(
-                    f"line {place.line}, column {place.column}: IN looks for a value in an array, "
-                    "so this is always Undefined; write a IN [1, 2]"
+                    f"{node.right.position}: IN looks for a value in an array, so this is always "
+                    "Undefined; write a IN [1, 2]"
                 )
             return self._fold(is_in(left.run, right.value), left)
         if symbol == "IN" and is_variable_path(node.right):
@@ -327,8 +326,8 @@ class Compiler:
         )
         if not function.takes(len(arguments)):
             self.warnings.append(
-                f"line {position.line}, column {position.column}: {function.name} takes "
-                f"{function.parameters()}, not {len(arguments)}: the result is always Undefined"
+                f"{position}: {function.name} takes {function.parameters()}, not "
+                f"{len(arguments)}: the result is always Undefined"
             )
             return constant(UNDEFINED)
         self.reaches_out |= asks_outside

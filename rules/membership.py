@@ -7,14 +7,16 @@ arrays, objects, Booleans and Null one after the other.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, final
+from typing import TypeGuard, final
 
 from rules.operators import equal
 from rules.values import V2016, Value, number_text
 
 __all__ = ["Membership"]
 
-_NUMBERS: Final = (int, float, Decimal)
+
+def _is_number(value: Value) -> TypeGuard[float | Decimal]:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 @final
@@ -36,7 +38,7 @@ class Membership:
         for item in items:
             if isinstance(item, str):
                 texts.add(item)
-            elif isinstance(item, _NUMBERS) and not isinstance(item, bool):
+            elif _is_number(item):
                 numbers.add(number_text(item, V2016))
             else:
                 self.others.append(item)
@@ -46,12 +48,12 @@ class Membership:
     @staticmethod
     def finds_at_once(value: Value) -> bool:
         """Whether the other items need not be looked at."""
-        return isinstance(value, (str, *_NUMBERS)) and not isinstance(value, bool)
+        return isinstance(value, str) or _is_number(value)
 
     def holds(self, value: Value) -> bool:
         """Whether an item equals a value, by the rules of `=`."""
         if isinstance(value, str):
             return value in self._texts
-        if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+        if _is_number(value):
             return number_text(value, V2016) in self._numbers
         return any(equal(value, item) for item in self.others)

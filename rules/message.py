@@ -181,7 +181,7 @@ class Context:
         steps_left: How many steps it may still take.
         characters_left: How many characters may still be made, short texts apart.
         memberships: The arrays that IN has searched and that stay as they are, by their identity;
-            the variables hold them.
+            the variables hold them. None until the first.
         dynamodb_calls: How often `get_dynamodb` was called; once is allowed.
     """
 
@@ -202,7 +202,7 @@ class Context:
         self.steps_left = MAX_STEPS
         self.characters_left = MAX_CHARACTERS
         self.dynamodb_calls = 0
-        self.memberships: dict[int, Membership] = {}
+        self.memberships: dict[int, Membership] | None = None
 
     def spend_steps(self, steps: int) -> None:
         """Count steps before they are taken.

@@ -152,7 +152,7 @@ def _implied_key(node: Node, warnings: list[str]) -> str:
         case _:
             key = print_expression(node)
             warnings.append(
-                f"line {node.position.line}, column {node.position.column}: this expression has no "
-                f"name, so its key is {key[:80]!r}; give it one with AS"
+                f"{node.position}: this expression has no name, so its key is {key[:80]!r}; "
+                "give it one with AS"
             )
             return key

@@ -46,6 +46,9 @@ class Position:
     line: int
     column: int
 
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

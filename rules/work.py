@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, final
 
 from rules.expression import Expression
-from rules.functions import FUNCTIONS
+from rules.functions import FUNCTIONS, Function
 from rules.message import Context, Message
 from rules.syntax import (
     ArrayLiteral,
@@ -105,70 +105,61 @@ def measure(
         query: The query.
         key_characters: How many characters its keys have, with what stands around them.
         compile_path: Compiles what does not depend on the item: a variable, or a member of one.
+
+    The query must have been compiled before: its functions are there.
     """
     made = [item.expression for item in query.items]
     asked = made if query.where is None else [*made, query.where]
     steps = _STEPS_PER_ITEM + sum(_STEPS_PER_NAME * max(0, len(i.alias) - 1) for i in query.items)
     dragged: Counter[Node] = Counter()
     reads: list[Callable[[Message], int]] = []
-    for node in _visited(asked):
+    for node in _walk(asked, _evaluated_below):
         if is_variable_path(node):
             dragged[node] += 1
         steps += _price(node)
-        function = FUNCTIONS.get(node.name.lower()) if isinstance(node, Call) else None
-        if function is not None and function.reads is not None:
-            reads.append(function.reads)
+        if isinstance(node, Call) and (read := _function(node).reads) is not None:
+            reads.append(read)
     return Work(
         steps,
         tuple((compile_path(path), times) for path, times in dragged.items()),
         tuple(reads),
         key_characters,
-        grows=any(_grows(node) for node in _below(made)),
+        grows=any(_grows(node) for node in _walk(made, children)),
     )
 
 
-def _visited(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Give the nodes that are evaluated for each item, of variables the whole path."""
+def _function(call: Call) -> Function:
+    return FUNCTIONS[call.name.lower()]  # compiling has refused what is not there
+
+
+def _walk(nodes: Sequence[Node], below: Callable[[Node], Iterator[Node]]) -> Iterator[Node]:
+    """Give nodes and what is below them."""
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(_evaluated_below(node))
-
-
-def _below(nodes: Sequence[Node]) -> Iterator[Node]:
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(children(node))
+        waiting.extend(below(node))
 
 
 def _evaluated_below(node: Node) -> Iterator[Node]:
+    """Give what is evaluated for each item; a path of a variable is one piece."""
     if is_variable_path(node):
         return
     if isinstance(node, Binary) and node.operator == "IN":
         yield node.left
         if not isinstance(node.right, ArrayLiteral) and not is_variable_path(node.right):
             yield node.right  # the others are gone through once
-    elif isinstance(node, Call) and _takes_no_time(node):
+    elif isinstance(node, Call) and _function(node).is_quick:
         yield from (child for child in children(node) if not is_variable_path(child))
     else:
         yield from children(node)
 
 
-def _takes_no_time(call: Call) -> bool:
-    """Whether a function takes as long with a large argument as with a small one."""
-    function = FUNCTIONS.get(call.name.lower())
-    return function is not None and function.is_quick
-
-
 def _price(node: Node) -> int:
     """Return what evaluating a node costs beside what is below it, in steps."""
     match node:
-        case Call(name=name):
-            function = FUNCTIONS.get(name.lower())
-            return 8 if function is None else function.steps
+        case Call():
+            return _function(node).steps
         case Binary(operator="IN", right=ArrayLiteral(items=items)):
             # texts and numbers are found at once, the others one after the other
             return 6 + sum(10 for item in items if not isinstance(item, Text | Number))
@@ -200,8 +191,7 @@ def _grows(node: Node) -> bool:
             return False
         case Binary(operator=operator):
             return operator == "+"
-        case Call(name=name):
-            function = FUNCTIONS.get(name.lower())
-            return function is None or not function.gives_part
+        case Call():
+            return not _function(node).gives_part
         case _:
             return True

@@ -48,8 +48,7 @@ class CallSite:
 
     def warn(self, index: int, text: str) -> None:
         """Note something about an argument that makes the call useless, without refusing it."""
-        position = self.argument_positions[index]
-        self.warnings.append(f"line {position.line}, column {position.column}: {text}")
+        self.warnings.append(f"{self.argument_positions[index]}: {text}")
 
     def refuse(self, index: int, problem: str, *, hint: str = "") -> NoReturn:
         """Refuse the statement because of an argument.
