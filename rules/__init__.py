@@ -9,7 +9,14 @@ outside comes in through `Environment`.
     b'{"celsius":31.5,"bench":"7"}'
 """
 
-from rules.actions import Action, RepublishAction, SqsAction, UnsupportedAction
+from rules.actions import (
+    Action,
+    RepublishAction,
+    RepublishHeaders,
+    ServiceAction,
+    SqsAction,
+    UnsupportedAction,
+)
 from rules.documents import RuleDocument, parse_rule
 from rules.errors import (
     BudgetSpent,
@@ -41,10 +48,12 @@ __all__ = [
     "Outside",
     "Problem",
     "RepublishAction",
+    "RepublishHeaders",
     "RuleDocument",
     "RuleDocumentError",
     "RulesError",
     "Secret",
+    "ServiceAction",
     "SqlError",
     "SqsAction",
     "Statement",

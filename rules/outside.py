@@ -13,7 +13,10 @@ from typing import Final, final
 from rules.errors import EvaluationFailed
 from rules.values import Value
 
-__all__ = ["NOTHING_OUTSIDE", "Outside", "Secret"]
+__all__ = ["MAX_DESCRIPTOR_BYTES", "NOTHING_OUTSIDE", "Outside", "Secret"]
+
+# AWS's limit for a FileDescriptorSet: whoever answers need not bring more.
+MAX_DESCRIPTOR_BYTES: Final = 32 * 1024
 
 
 @final

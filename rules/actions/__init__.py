@@ -9,6 +9,7 @@ from rules.actions.kinds import (
     Action,
     RepublishAction,
     RepublishHeaders,
+    ServiceAction,
     SqsAction,
     UnsupportedAction,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Action",
     "RepublishAction",
     "RepublishHeaders",
+    "ServiceAction",
     "SqsAction",
     "TemplateTerms",
     "UnsupportedAction",

@@ -18,7 +18,14 @@ from rules.actions.table import ACTIONS
 from rules.message import Context
 from rules.template import Template
 
-__all__ = ["Action", "RepublishAction", "RepublishHeaders", "SqsAction", "UnsupportedAction"]
+__all__ = [
+    "Action",
+    "RepublishAction",
+    "RepublishHeaders",
+    "ServiceAction",
+    "SqsAction",
+    "UnsupportedAction",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,19 @@ class RepublishHeaders:
     message_expiry: Template | None = None
     user_properties: tuple[tuple[Template, Template], ...] = ()
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a template has functions that ask `Environment.outside`."""
+        templates = [
+            self.payload_format_indicator,
+            self.content_type,
+            self.response_topic,
+            self.correlation_data,
+            self.message_expiry,
+            *(template for pair in self.user_properties for template in pair),
+        ]
+        return any(template is not None and template.reaches_out for template in templates)
+
     def render(self, context: Context) -> dict[str, object]:
         """Return the headers as JSON, without the absent ones. Raises as the action's `render`."""
         templates = {
@@ -124,7 +144,7 @@ class RepublishAction:
     @property
     def reaches_out(self) -> bool:
         """Whether a template has functions that ask `Environment.outside`."""
-        return self.topic.reaches_out
+        return self.topic.reaches_out or (self.headers is not None and self.headers.reaches_out)
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -144,6 +164,34 @@ class RepublishAction:
         if self.headers is not None:
             rendered["headers"] = self.headers.render(context)
         return {self.kind: rendered}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAction:
+    """An action that some service carries out: a function, an endpoint, a bucket, a table, a log.
+
+    Attributes:
+        kind: The action's key.
+        parameters: What stands under it, as in the document; a text with `${` that takes templates
+            is a Template.
+        reaches_out: Whether a template has functions that ask `Environment.outside`.
+    """
+
+    kind: str
+    parameters: Mapping[str, object]
+    reaches_out: bool
+
+    def render(self, context: Context) -> dict[str, object]:
+        """Return the action as JSON, each template replaced by its text for one message.
+
+        Args:
+            context: The one that the rule's statement was evaluated in.
+
+        Raises:
+            TemplateUndefined: An expression of a template has no value.
+            EvaluationFailed: A function that reaches out could not be answered.
+        """
+        return {self.kind: render(self.parameters, ACTIONS[self.kind], context)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +226,4 @@ class UnsupportedAction:
         return {self.kind: parameters if shape is None else render(parameters, shape, context)}
 
 
-Action: TypeAlias = SqsAction | RepublishAction | UnsupportedAction
+Action: TypeAlias = SqsAction | RepublishAction | ServiceAction | UnsupportedAction

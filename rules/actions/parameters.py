@@ -17,7 +17,7 @@ from rules.fields import Fields, json_type, nearest
 from rules.message import Context
 from rules.template import Template, compile_template
 
-__all__ = ["ParameterReader", "TemplateTerms", "render"]
+__all__ = ["ParameterReader", "TemplateTerms", "reaches_out", "render"]
 
 # Texts come from a document: what of them goes into a sentence has a bound.
 _SHOWN_CHARACTERS: Final = 80
@@ -217,6 +217,15 @@ def render(value: object, shape: Shape, context: Context) -> object:
                 for key, member in value.items()
             }
     return value
+
+
+def reaches_out(value: object) -> bool:
+    """Tell whether a template in what was read has functions that ask `Environment.outside`."""
+    if isinstance(value, Template):
+        return value.reaches_out
+    if isinstance(value, dict):
+        return any(reaches_out(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(reaches_out(item) for item in value)
 
 
 def _expected(shape: Shape) -> str:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from rules.actions.agreement import check_agreement
 from rules.actions.kinds import (
     Action,
     RepublishAction,
     RepublishHeaders,
+    ServiceAction,
     SqsAction,
     UnsupportedAction,
 )
-from rules.actions.parameters import ParameterReader, TemplateTerms
+from rules.actions.parameters import ParameterReader, TemplateTerms, reaches_out
 from rules.actions.table import ACTIONS
 from rules.errors import Problem
 from rules.fields import json_type, nearest
@@ -25,7 +27,22 @@ from rules.template import Template
 
 __all__ = ["read_action"]
 
-_CARRIED_OUT: Final = frozenset(("republish", "sqs"))
+_CARRIED_OUT: Final = frozenset(
+    (
+        "cloudwatchLogs",
+        "cloudwatchMetric",
+        "dynamoDB",
+        "dynamoDBv2",
+        "http",
+        "lambda",
+        "republish",
+        "s3",
+        "sqs",
+    )
+)
+
+# These wait for a service of the gateway's own; all others that are not carried out never will be.
+_AWAITED: Final = {"kinesis": "Kinesis", "sns": "SNS"}
 
 
 def read_action(
@@ -67,16 +84,16 @@ def read_action(
     if kind in _CARRIED_OUT:
         reader = ParameterReader(terms, problems, problems, warnings)
         read = reader.read(parameters, ACTIONS[kind], path)
+        if len(problems) == before:
+            check_agreement(kind, read, path, problems, warnings)
         if len(problems) > before:
             return None
-        action = _sqs(read, terms) if kind == "sqs" else _republish(read, terms)
-        if "headers" in read:
-            warnings.append(
-                Problem(
-                    f"{path}.headers",
-                    "MQTT 5 headers are not supported yet; the message is published without them",
-                )
-            )
+        if kind == "sqs":
+            action = _sqs(read, terms)
+        elif kind == "republish":
+            action = _republish(read, terms)
+        else:
+            action = ServiceAction(kind, read, reaches_out(read))
     else:
         action = _unsupported(kind, parameters, path, terms, problems, warnings)
     return action if len(problems) == before else None
@@ -94,8 +111,13 @@ def _unsupported(
     if shape is None:
         near = nearest(kind, ACTIONS)
         problem = f"unknown action '{kind}'" + (f", did you mean '{near}'?" if near else "")
+    elif kind in _AWAITED:
+        problem = (
+            f"the action '{kind}' is not there yet: it comes with the gateway's own "
+            f"{_AWAITED[kind]}"
+        )
     else:
-        problem = f"the action '{kind}' is not supported yet"
+        problem = f"the action '{kind}' has no meaning on this gateway"
     warnings.append(Problem(path, problem, "the rule's other actions run"))
     if shape is not None:
         reader = ParameterReader(terms, warnings, problems, warnings)

@@ -18,6 +18,7 @@ __all__ = ["ACTIONS"]
 
 _PLAIN: Final = Text()
 _TEMPLATE: Final = Text(takes_templates=True)
+_NAME: Final = Text(takes_templates=True, min_characters=1)
 _FLAG: Final = Flag()
 _ROLE: Final = Text(
     form=Form(
@@ -33,6 +34,15 @@ _WILDCARD: Final = Form(
 _ENDPOINT: Final = Text(
     takes_templates=True,
     form=Form(re.compile(r"https?://.*", re.DOTALL), "is no address that begins with https://"),
+)
+_HTTP_URL: Final = Text(
+    takes_templates=True,
+    max_characters=2000,
+    form=Form(
+        re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE),
+        "is no address of an HTTP endpoint",
+        "write it in full, for example https://example.org/readings",
+    ),
 )
 _TIME_UNIT: Final = Text(
     takes_templates=True, choices=("SECONDS", "MILLISECONDS", "MICROSECONDS", "NANOSECONDS")
@@ -65,6 +75,21 @@ _REPUBLISH_HEADERS: Final = Record(
         ),
         "userProperties": Items(Record({"key": _HEADER, "value": _HEADER}), 1, 100),
     }
+)
+
+# AWS takes an ARN; here the name alone is enough. An alias or a version may follow.
+_FUNCTION: Final = Text(
+    takes_templates=True,
+    min_characters=1,
+    form=Form(
+        re.compile(
+            r"(?:arn:[^:\s]+:lambda:[^:\s]*:[^:\s]*:function:|(?:[0-9]{12}:)?(?:function:)?)"
+            r"[A-Za-z0-9_-]{1,64}(?::[A-Za-z0-9_$-]{1,128})?",
+            re.ASCII,
+        ),
+        "is no function's name or ARN",
+        "write its name, or arn:aws:lambda:REGION:ACCOUNT:function:NAME",
+    ),
 )
 
 _DYNAMODB_TYPE: Final = Text(takes_templates=True, choices=("STRING", "NUMBER"))
@@ -133,11 +158,11 @@ ACTIONS: Final[dict[str, Record]] = {
             "roleArn": _ROLE,
         }
     ),
-    "cloudwatchLogs": Record({"logGroupName": _TEMPLATE, "roleArn": _ROLE}, {"batchMode": _FLAG}),
+    "cloudwatchLogs": Record({"logGroupName": _NAME, "roleArn": _ROLE}, {"batchMode": _FLAG}),
     "cloudwatchMetric": Record(
         {
-            "metricNamespace": _TEMPLATE,
-            "metricName": _TEMPLATE,
+            "metricNamespace": _NAME,
+            "metricName": _NAME,
             "metricValue": _TEMPLATE,
             "metricUnit": _TEMPLATE,
             "roleArn": _ROLE,
@@ -146,8 +171,8 @@ ACTIONS: Final[dict[str, Record]] = {
     ),
     "dynamoDB": Record(
         {
-            "tableName": _TEMPLATE,
-            "hashKeyField": _TEMPLATE,
+            "tableName": _NAME,
+            "hashKeyField": _NAME,
             "hashKeyValue": _TEMPLATE,
             "roleArn": _ROLE,
         },
@@ -160,16 +185,16 @@ ACTIONS: Final[dict[str, Record]] = {
             "operation": Text(takes_templates=True, choices=("INSERT", "UPDATE", "DELETE")),
         },
     ),
-    "dynamoDBv2": Record({"putItem": Record({"tableName": _TEMPLATE}), "roleArn": _ROLE}),
+    "dynamoDBv2": Record({"putItem": Record({"tableName": _NAME}), "roleArn": _ROLE}),
     "elasticsearch": _SEARCH,
     "firehose": Record(
         {"deliveryStreamName": _TEMPLATE, "roleArn": _ROLE},
         {"separator": Text(choices=("\n", "\t", "\r\n", ",")), "batchMode": _FLAG},
     ),
     "http": Record(
-        {"url": Text(takes_templates=True, max_characters=2000)},
+        {"url": _HTTP_URL},
         {
-            "confirmationUrl": Text(takes_templates=True, max_characters=2000),
+            "confirmationUrl": _HTTP_URL,
             "headers": Items(
                 Record({"key": Text(min_characters=1, max_characters=256), "value": _TEMPLATE}),
                 maximum=100,
@@ -270,7 +295,7 @@ ACTIONS: Final[dict[str, Record]] = {
         },
     ),
     "kinesis": Record({"streamName": _TEMPLATE, "roleArn": _ROLE}, {"partitionKey": _TEMPLATE}),
-    "lambda": Record({"functionArn": _TEMPLATE}),
+    "lambda": Record({"functionArn": _FUNCTION}),
     "location": Record(
         {
             "trackerName": _TEMPLATE,
@@ -290,7 +315,7 @@ ACTIONS: Final[dict[str, Record]] = {
         {"qos": Whole(0, 1), "headers": _REPUBLISH_HEADERS},
     ),
     "s3": Record(
-        {"bucketName": _TEMPLATE, "key": _TEMPLATE, "roleArn": _ROLE},
+        {"bucketName": _NAME, "key": _NAME, "roleArn": _ROLE},
         {
             "cannedAcl": Text(
                 choices=(

@@ -4,8 +4,8 @@ Imports the protobuf library, so it is itself imported only where a statement de
 Where descriptor files come from is the caller's.
 """
 
-from rules.protobuf.descriptors import MAX_DESCRIPTOR_BYTES, message_reader
+from rules.protobuf.descriptors import message_reader
 from rules.protobuf.messages import MessageReader
 from rules.protobuf.scalars import MAX_OUTPUT_BYTES
 
-__all__ = ["MAX_DESCRIPTOR_BYTES", "MAX_OUTPUT_BYTES", "MessageReader", "message_reader"]
+__all__ = ["MAX_OUTPUT_BYTES", "MessageReader", "message_reader"]

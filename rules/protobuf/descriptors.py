@@ -18,12 +18,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
 from rules.errors import EvaluationFailed
+from rules.outside import MAX_DESCRIPTOR_BYTES
 from rules.protobuf.messages import MessageReader
 
-__all__ = ["MAX_DESCRIPTOR_BYTES", "message_reader"]
-
-# AWS's limit for a FileDescriptorSet.
-MAX_DESCRIPTOR_BYTES: Final = 32 * 1024
+__all__ = ["message_reader"]
 
 # What is kept ready. A set is in the cache's keys by its bytes: at most 2 MiB of them.
 _MAX_SETS: Final = 16

@@ -6,8 +6,9 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 import rules
-from rules.protobuf import MAX_DESCRIPTOR_BYTES, message_reader
+from rules.outside import MAX_DESCRIPTOR_BYTES
 from rules.protobuf import descriptors as descriptors_module
+from rules.protobuf import message_reader
 from tests.rules.protobuf_schema import DESCRIPTORS, SET, Everything, described, kind_of
 
 

@@ -114,7 +114,7 @@ def test_unsupported_actions_load_and_are_reported() -> None:
     assert isinstance(sns, rules.UnsupportedAction)
     assert sns.kind == "sns"
     assert sns.parameters == {"targetArn": "x"}
-    assert sns.problem == "the action 'sns' is not supported yet"
+    assert sns.problem == ("the action 'sns' is not there yet: it comes with the gateway's own SNS")
     assert isinstance(misspelt, rules.UnsupportedAction)
     assert misspelt.problem == "unknown action 'sqss', did you mean 'sqs'?"
     assert isinstance(unknown, rules.UnsupportedAction)
@@ -129,11 +129,12 @@ def test_unsupported_actions_load_and_are_reported() -> None:
 
 
 def test_what_is_odd_but_usable_is_a_warning() -> None:
-    headers = {"republish": {"topic": "t", "roleArn": ROLE, "headers": {"contentType": "x"}}}
-    document = parse({"sql": "SELECT abs() AS x FROM 't'", "actions": [headers]})
+    document = parse({"sql": "SELECT abs() AS x FROM 't'", "actions": [{"sns": SQS["sqs"]}]})
     assert [warning.path for warning in document.warnings] == [
         "$.sql",
-        "$.actions[0].republish.headers",
+        "$.actions[0].sns",
+        "$.actions[0].sns.queueUrl",
+        "$.actions[0].sns.targetArn",
     ]
 
 
