@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.broker.basic_ingest import counted
 from gateway.broker.settings import MqttSettings
 from gateway.mqtt.errors import InvalidTopic, ProtocolViolation
 from gateway.mqtt.reason_codes import ReasonCode
@@ -46,7 +47,8 @@ class Profile:
         name: As in the settings.
         dialect: What wildcards mean.
         max_qos: The highest QoS taken and granted.
-        max_topic_bytes: Of a topic name or filter; what AWS does not count is left out.
+        max_topic_bytes: Of a topic name or filter; what AWS does not count of it is left out,
+            the prefix of Basic Ingest on every listener.
         max_topic_levels: Likewise.
         max_payload_bytes: Of one message.
         min_keep_alive_s: A shorter keep alive becomes this one; 0: any.
@@ -147,8 +149,7 @@ class Profile:
         )
 
     def _check(self, topic: str, what: str, reason_code: ReasonCode) -> None:
-        if self.is_aws and topic.startswith("$aws/rules/"):
-            topic = topic.partition("$aws/rules/")[2].partition("/")[2]  # not counted
+        topic = counted(topic)
         if topic.count("/") >= self.max_topic_levels:
             raise InvalidTopic(
                 "topic-levels", f"a {what} has more than {self.max_topic_levels} levels",

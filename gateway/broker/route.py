@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
+from gateway.broker.basic_ingest import ingests
 from gateway.broker.outbound import Outbound
 from gateway.broker.outgoing import Outgoing
 from gateway.broker.stored_outgoing import StoredOutgoing
@@ -120,6 +121,8 @@ class Route:
         groups: Shared subscriptions.
         stored: A session that is kept on disk may be among them.
         volatile: What is retained of it stays in memory: the broker's own numbers.
+        ingests: It is a topic of Basic Ingest: rules get its messages, and nobody else, now or
+            later.
         simple4, simple5: There are in-process subscribers and plain clients of this level only, so
             that what comes from such a client goes out as it came.
     """
@@ -127,6 +130,7 @@ class Route:
     __slots__ = (
         "everyone",
         "groups",
+        "ingests",
         "local",
         "plain4",
         "plain5",
@@ -157,6 +161,7 @@ class Route:
         self.topic_bytes = topic_bytes
         self.refused = refused
         self.volatile = topic_bytes.startswith(VOLATILE)
+        self.ingests = ingests(topic)
         self.local = local
         self.groups = groups
         self.targets: Sequence[Target] = NOBODY
@@ -170,7 +175,8 @@ class Route:
         self.stored = bool(groups)
         if sessions:
             self._arrange([Target(session.outgoing, filters) for session, filters in sessions])
-        others = bool(self.targets or self.groups or refused)
+        # Basic Ingest that reaches no rule is counted, which is not for the short way.
+        others = bool(self.targets or self.groups or refused or (self.ingests and not local))
         self.simple4 = not (others or self.plain5)
         self.simple5 = not (others or self.plain4)
 

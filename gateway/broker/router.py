@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, final
 
+from gateway.broker.basic_ingest import counted, ingests
 from gateway.broker.outbound import Outbound, publish_head
 from gateway.broker.outgoing import Outgoing
 from gateway.broker.profile import Profile
@@ -89,6 +90,9 @@ class Router:
         self._groups: dict[tuple[str, Dialect], Group] = {}
         self._refused = metrics.counter(
             "mqtt.publish.refused", "messages not taken because the store had no room"
+        )
+        self._unknown_rule = metrics.counter(
+            "mqtt.basic_ingest.unknown_rule", "Basic Ingest messages that reached no rule"
         )
         metrics.gauge("mqtt.subscriptions", lambda: self.subscription_count)
 
@@ -193,6 +197,8 @@ class Router:
         """
         topic = topic or decode_topic_name(topic_bytes)
         self.check_levels(topic)
+        if ingests(topic):
+            return self._keep(self.routes, self._ingesting(topic, topic_bytes))
         local = []
         groups = []
         sessions: dict[Session, list[SubscriptionOptions]] = {}
@@ -208,12 +214,12 @@ class Router:
         return self._keep(self.routes, route)
 
     def check_levels(self, topic: str) -> None:
-        """Refuse a topic name with too many levels.
+        """Refuse a topic name with too many levels; the prefix of Basic Ingest does not count.
 
         Raises:
             InvalidTopic: It has more than `max_topic_levels`.
         """
-        if topic.count("/") >= self.max_topic_levels:
+        if counted(topic).count("/") >= self.max_topic_levels:
             raise InvalidTopic(
                 "topic-levels", f"a topic name has more than {self.max_topic_levels} levels"
             )
@@ -250,7 +256,12 @@ class Router:
         Raises:
             StoreError: Something durable could not be taken. No client got this message.
         """
-        qos, retain, keep = message.qos, message.retain, message.retain
+        qos, retain = message.qos, message.retain
+        if route.ingests:
+            retain = False
+            if not route.local:
+                self._unknown_rule.value += 1
+        keep = retain
         joined = self._store.joined
         if (retain and not route.volatile) or (qos and route.stored):
             size_bytes = len(message.payload) + len(route.topic_bytes) + ROW_BYTES
@@ -324,6 +335,15 @@ class Router:
                 raise
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _ingesting(self, topic: str, topic_bytes: bytes) -> Route:
+        """Return the route of a Basic Ingest topic: clients do not get what is published to it."""
+        subscribers: list[Deliver] = []
+        if counted(topic):
+            for subscription in self._tree.match(topic):
+                if isinstance(subscription.subscriber, LocalSubscriber):
+                    subscribers.append(subscription.subscriber.deliver)
+        return Route(topic, topic_bytes, tuple(subscribers))
 
     @staticmethod
     def _keep(routes: dict[bytes, Route], route: Route) -> Route:

@@ -227,7 +227,7 @@ def test_in_process_subscribers_get_the_whole_message(
             await client.publish("a/b", b"21.5", qos=qos, identifier=9, retain=True)
             (message,) = found
             assert (message.topic, message.payload, message.qos) == ("a/b", b"21.5", qos)
-            assert message.retain and message.depth == 0 and message.subject is None
+            assert message.retain and message.depth == 0 and message.traced is None
             assert message.publisher.client_id == message.publisher.name == "sensor"
             assert message.publisher.source_ip == "192.0.2.1"
             assert message.publisher.principal is None
