@@ -79,6 +79,15 @@ class Registry:
         new = copy.deepcopy(dict(document))
         await self._write(lambda: self._put(table, key, new))
 
+    async def put_all(self, table: str, documents: Mapping[str, Mapping[str, Json]]) -> None:
+        """Set several documents of a table, all or none; returns when they are on disk.
+
+        Raises:
+            RegistryError: The disk refused; the registry is as before.
+        """
+        new = {key: copy.deepcopy(dict(document)) for key, document in documents.items()}
+        await self._write(lambda: self._put_all(table, new))
+
     async def remove(self, table: str, key: str) -> None:
         """Remove one document if it is there; returns when that is on disk.
 
@@ -116,6 +125,12 @@ class Registry:
         doc_id = cast(int, key)
         if not table.update(replace, doc_ids=[doc_id]):
             table.insert(Document(new, doc_id=doc_id))
+
+    def _put_all(self, name: str, new: dict[str, dict[str, Json]]) -> None:
+        # TinyDB writes the file for each document; its storage takes them together.
+        tables = self._file.read() or {}
+        tables.setdefault(name, {}).update(new)
+        self._file.write(tables)
 
     def _remove(self, name: str, key: str) -> None:
         table = self._table(name)
