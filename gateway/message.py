@@ -5,10 +5,7 @@ Owns the value and nothing else. It is made once per publish, so it is a plain c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
-
-if TYPE_CHECKING:
-    import rules
+from typing import Any, final
 
 __all__ = ["Message", "Publisher"]
 
@@ -54,8 +51,8 @@ class Message:
         properties: MQTT 5 properties to pass on, as on the wire, without length and without
             message expiry.
         expires_at_ms: Gateway time after which nobody gets it any more; 0: never.
-        subject: What the rules engine made of it, kept so that it is made once per message
-            however many rules match; None until then.
+        traced: What the rules engine keeps of it (a `Traced` of its ring), made once per
+            message however many rules match; None until then.
     """
 
     __slots__ = (
@@ -66,8 +63,8 @@ class Message:
         "publisher",
         "qos",
         "retain",
-        "subject",
         "topic",
+        "traced",
     )
 
     def __init__(
@@ -89,4 +86,4 @@ class Message:
         self.depth = depth
         self.properties = properties
         self.expires_at_ms = expires_at_ms
-        self.subject: rules.Message | None = None
+        self.traced: Any = None

@@ -66,6 +66,7 @@ MAY_USE_PURE = {
 SEAMS = {
     "aiohttp": ("gateway.http.",),
     "multidict": ("gateway.http.",),
+    "yarl": ("gateway.http.",),
     "tinydb": ("gateway.registry.",),
     "sqlite3": ("gateway.store.", "gateway.services.", "gateway.broker.session_records."),
     "gpiozero": ("drivers.",),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import rules
 from gateway.broker import Broker, MqttSettings
 from gateway.broker.outlet import Outlet
 from gateway.broker.session import Session
 from gateway.broker.topic_tree import SubscriptionOptions
 from gateway.clock import Clock
-from gateway.engine import Engine, RuleStatus, load_rules
+from gateway.engine import Engine, RulesSettings, RuleStatus, load_rules
+from gateway.engine.actions.local import FastAction
+from gateway.engine.outbox import SlowAction
 from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
 from gateway.mqtt.decoding import decode_publish
@@ -24,6 +28,7 @@ from gateway.mqtt.packets import Publish
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
 from gateway.store import Store, StoreSettings
+from rules.outside import NOTHING_OUTSIDE
 from tests.rig.fake_time import FakeTime
 from tests.rig.mqtt_bench import body, split
 
@@ -62,16 +67,44 @@ class Running:
         self.service: SqsService
         self.engine: Engine
 
-    def apply(self, rules: dict[str, dict[str, Any]]) -> None:
+    def apply(self, documents: dict[str, dict[str, Any]]) -> None:
         """Put these rules in force, by name, as files of a folder."""
         rules_dir = self.folder / "rules.d"
         rules_dir.mkdir(exist_ok=True)
         for file in rules_dir.iterdir():
             file.unlink()
-        for name, payload in rules.items():
+        for name, payload in documents.items():
             document = {"ruleName": name, "topicRulePayload": payload}
             (rules_dir / f"{name}.json").write_text(json.dumps(document))
-        self.engine.apply(load_rules(rules_dir))
+        for status in self.engine.status():
+            self.engine.remove(status.name)
+        loaded = load_rules(rules_dir)
+        assert not loaded.problems
+        for _, document in loaded.rules:
+            self.engine.put(document)
+
+    def apply_more(self, name: str, payload: dict[str, Any]) -> None:
+        """Put one more rule in force."""
+        text = json.dumps({"ruleName": name, "topicRulePayload": payload})
+        self.engine.put(rules.parse_rule(text, source=name))
+
+    async def settled(self, most_s: float = 20.0) -> None:
+        """Wait until nothing is left in the outbox, and that is on disk."""
+        async with asyncio.timeout(most_s):
+            while True:
+                await self.store.flush()
+                if not self.engine.outbox_status() and not self.outbox_rows():
+                    return
+                await asyncio.sleep(0.001)
+
+    def outbox_rows(self) -> int:
+        """How many actions other processes would find in the outbox."""
+        # One statement: a commit on the store's thread may come between two.
+        entries, jobs = self.store.reader.execute(
+            "SELECT (SELECT count(*) FROM rules_outbox), (SELECT count(*) FROM rules_job)"
+        ).fetchone()
+        assert bool(jobs) == bool(entries)
+        return int(entries)
 
     def publish(self, topic: str, payload: bytes = b"{}") -> Message:
         """Publish as the broker does; return the message."""
@@ -125,12 +158,16 @@ async def running(
     *queues: str,
     store_settings: StoreSettings | None = None,
     find_queue: Any = None,
+    settings: RulesSettings | None = None,
+    services: Mapping[str, FastAction] | None = None,
+    slow: Mapping[str, SlowAction] | None = None,
+    outside: rules.Outside = NOTHING_OUTSIDE,
 ) -> AsyncIterator[Running]:
     """An engine without rules; its queues are there, `alarms` if none is named."""
     metrics, time = Metrics(), FakeTime()
     clock = Clock(time.sources())
-    settings = store_settings or StoreSettings(reserve_bytes=8 * 1024 * 1024)
-    store = Store(folder / "weir.db", settings, clock, metrics)
+    of_store = store_settings or StoreSettings(reserve_bytes=8 * 1024 * 1024)
+    store = Store(folder / "weir.db", of_store, clock, metrics)
     try:
         registry = await Registry.open(folder / "registry.json")
         here = Running(folder, time, store, clock, metrics)
@@ -139,16 +176,25 @@ async def running(
         )
         await here.service.start()
         for name in queues or ("alarms",):
-            await here.service.create(name, {})
+            if here.service.queue(name) is None:
+                await here.service.create(name, {})
         here.engine = Engine(
             here.router,
+            store,
+            settings or RulesSettings(),
             queue=find_queue or here.service.queue,
+            services=services or {},
+            slow=slow or {},
+            outside=outside,
             now_ms=clock.wall_ms,
+            gateway_ms=clock.gateway_ms,
             monotonic_s=clock.monotonic_s,
             account=ACCOUNT,
             metrics=metrics,
         )
+        here.engine.start()
         yield here
+        await here.engine.stop()
         await here.service.stop()
         await registry.close()
     finally:

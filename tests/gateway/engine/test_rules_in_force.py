@@ -10,30 +10,11 @@ import pytest
 
 import rules.message as rule_messages
 import rules.payload
-from gateway.engine.engine import QUIET_S
+from gateway.engine.tally import QUIET_S
 from gateway.services.sqs import Queue
-from tests.gateway.engine.running import republish, rule, running, sqs, warnings
+from tests.gateway.engine.running import ROLE, republish, rule, running, sqs, warnings
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-def test_a_bad_file_is_reported_and_the_others_run(
-    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> None:
-        async with running(tmp_path) as here:
-            good = rule("SELECT * FROM 'bench/+'", sqs("alarms"))
-            here.apply({"bad": rule("SELECT * FROM", sqs("alarms")), "good": good})
-            here.publish("bench/a", b"1")
-            assert await here.bodies() == [b"1"]
-            assert here.status("good").problem == ""
-            broken = here.status("bad.json")
-            assert "line 1, column " in broken.problem
-            assert (broken.topic_filter, broken.matched, broken.failed) == ("", 0, 0)
-
-    run(main())
-    (text,) = warnings(caplog)
-    assert "bad.json is not in force: $.topicRulePayload.sql: line 1, column " in text
 
 
 def test_where_decides_and_matches_are_counted(run: Run, tmp_path: Path) -> None:
@@ -63,7 +44,9 @@ def test_from_follows_aws_a_hash_needs_one_more_level(run: Run, tmp_path: Path) 
     run(main())
 
 
-def test_disabled_rules_and_those_without_from_never_run(run: Run, tmp_path: Path) -> None:
+def test_disabled_rules_never_run_and_no_topic_reaches_one_without_from(
+    run: Run, tmp_path: Path
+) -> None:
     async def main() -> None:
         async with running(tmp_path) as here:
             here.apply(
@@ -77,26 +60,31 @@ def test_disabled_rules_and_those_without_from_never_run(run: Run, tmp_path: Pat
             assert here.status("off").disabled
             assert here.status("off").problem == ""
             assert not here.status("basic").disabled
-            assert "no FROM" in here.status("basic").problem
+            assert here.status("basic").problem == ""
             assert here.metrics.snapshot()["rules.evaluated"] == 0
 
     run(main())
 
 
-def test_an_unsupported_action_fails_and_the_rest_of_the_rule_runs(
+def test_an_action_without_meaning_here_fails_and_the_rest_of_the_rule_runs(
     run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    problem = "the action 'firehose' has no meaning on this gateway"
+
     async def main() -> None:
         async with running(tmp_path) as here:
-            actions = ({"lambda": {"functionArn": "arn"}}, sqs("alarms"))
-            here.apply({"r": rule("SELECT * FROM 'bench/+'", *actions, errorAction=sqs("errors"))})
-            at_start = warnings(caplog)
-            assert any("the action 'lambda' is not supported yet" in text for text in at_start)
-            assert any("its errorAction is not carried out yet" in text for text in at_start)
+            firehose = {"firehose": {"deliveryStreamName": "s", "roleArn": ROLE}}
+            here.apply({"r": rule("SELECT * FROM 'bench/+'", firehose, sqs("alarms"))})
+            assert any(problem in text for text in warnings(caplog))
             here.publish("bench/a", b"1")
             assert await here.bodies() == [b"1"]
-            assert here.status("r").failed == 1
-            assert "the action 'lambda' is not supported yet" in here.status("r").problem
+            status = here.status("r")
+            assert status.failed == 1
+            assert problem in status.problem
+            assert [(each.kind, each.done, each.failed) for each in status.actions] == [
+                ("firehose", 0, 1),
+                ("sqs", 1, 0),
+            ]
 
     run(main())
 

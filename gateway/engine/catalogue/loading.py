@@ -7,7 +7,8 @@ does the rest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -38,10 +39,17 @@ class RuleFileProblem:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
-    """What a folder gave: rules by file, and the files that gave none."""
+    """What a folder gave.
+
+    Attributes:
+        rules: The rules, each with its file.
+        problems: The files that gave none.
+        texts: What stood in the files of the rules.
+    """
 
     rules: tuple[tuple[Path, RuleDocument], ...]
     problems: tuple[RuleFileProblem, ...]
+    texts: Mapping[Path, bytes] = field(default_factory=dict)
 
 
 def load_rules(folder: Path | None) -> LoadedRules:
@@ -62,6 +70,7 @@ def load_rules(folder: Path | None) -> LoadedRules:
         return LoadedRules((), (RuleFileProblem(folder, (problem,)),))
     rules: list[tuple[Path, RuleDocument]] = []
     problems: list[RuleFileProblem] = []
+    texts: dict[Path, bytes] = {}
     files_by_name: dict[str, Path] = {}
     for file in files:
         text = b""
@@ -81,7 +90,8 @@ def load_rules(folder: Path | None) -> LoadedRules:
             problems.append(RuleFileProblem(file, (reason,)))
             continue
         rules.append((file, document))
-    return LoadedRules(tuple(rules), tuple(problems))
+        texts[file] = text
+    return LoadedRules(tuple(rules), tuple(problems), texts)
 
 
 def told(problem: Problem) -> str:

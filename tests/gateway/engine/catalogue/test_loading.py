@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.engine import LoadedRules, load_rules
-from gateway.engine.loading import MAX_DOCUMENT_BYTES
+from gateway.engine.catalogue.loading import MAX_DOCUMENT_BYTES
 from tests.gateway.engine.running import rule, sqs
 
 GOOD = rule("SELECT * FROM 'bench/#'", sqs("alarms"))

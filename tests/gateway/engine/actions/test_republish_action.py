@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from gateway.broker.topic_tree import SubscriptionOptions
-from gateway.engine.actions import MAX_REPUBLISH_DEPTH, MAX_REPUBLISHES_PER_CAUSE
+from gateway.engine.actions.republishing import (
+    MAX_ERROR_REPUBLISHES_PER_CAUSE,
+    MAX_REPUBLISH_DEPTH,
+    MAX_REPUBLISHES_PER_CAUSE,
+)
 from gateway.errors import StoreError
 from gateway.message import Message
 from gateway.store import Insert
@@ -145,6 +149,20 @@ def test_the_bound_is_per_message_from_outside(run: Run, tmp_path: Path) -> None
             for _ in range(MAX_REPUBLISHES_PER_CAUSE + 10):
                 here.publish("bench/a", b"1")
             assert here.status("r").failed == 0
+
+    run(main())
+
+
+def test_the_bound_of_error_actions_is_per_message_from_outside(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as here:
+            told: list[Message] = []
+            here.router.subscribe_local("errors", told.append)
+            failing = rule("SELECT * FROM 'in'", sqs("nowhere"), errorAction=republish("errors"))
+            here.apply({"r": failing})
+            for _ in range(MAX_ERROR_REPUBLISHES_PER_CAUSE + 10):
+                here.publish("in", b"1")
+            assert len(told) == MAX_ERROR_REPUBLISHES_PER_CAUSE + 10
 
     run(main())
 

@@ -1,0 +1,189 @@
+"""What a rule leaves behind for one message: actions for the outbox, or its error action.
+
+Owns the step from a rule's failures to its error action, which is taken at once or once the last of
+its slow actions is at an end. Knows nothing of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import orjson
+
+import rules
+from gateway.engine.actions.local import LocalActions, render_action
+from gateway.engine.error_action import Cause, error_message, failure_of
+from gateway.engine.failures import ActionFailed
+from gateway.engine.outbox import ERROR_ACTION, Failure, Outbox
+from gateway.engine.tally import Tally
+from gateway.engine.traces.ring import Traced, Traces
+from gateway.errors import StoreError
+from gateway.message import Message
+from gateway.metrics import Counter
+
+__all__ = ["REACHING", "SLOW", "Aftermath", "Equipment", "carry_out_error_action"]
+
+SLOW: Final = frozenset(("http", "lambda", "s3"))
+"""The actions that run from the outbox."""
+
+REACHING: Final = "rule"
+"""What the outbox calls the work of a rule that reaches out: all of it, its statement included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all rules work with.
+
+    Attributes:
+        environment: What statements may ask on the event loop.
+        actions: The actions that are carried out at once.
+        outbox: The others.
+        traces: Where what rules do is kept for a while.
+        evaluated: Counts evaluations.
+        monotonic_s: The clock.
+    """
+
+    environment: rules.Environment
+    actions: LocalActions
+    outbox: Outbox
+    traces: Traces
+    evaluated: Counter
+    monotonic_s: Callable[[], float]
+
+    def begin(self, message: Message) -> Traced:
+        """Enter a message that a rule is the first to look at: into the traces, and as a cause."""
+        self.actions.budget.follow(message)
+        return self.traces.begin(message)
+
+
+@final
+class Aftermath:
+    """What one rule leaves behind.
+
+    Args:
+        document: The rule.
+        equipment: What rules work with.
+        tallies: The counts of its actions, in order.
+        error_tally: Those of its error action.
+    """
+
+    __slots__ = ("_document", "_equipment", "_error_tally", "_tallies")
+
+    def __init__(
+        self,
+        document: rules.RuleDocument,
+        equipment: Equipment,
+        tallies: Sequence[Tally],
+        error_tally: Tally,
+    ) -> None:
+        self._document = document
+        self._equipment = equipment
+        self._tallies = tallies
+        self._error_tally = error_tally
+
+    def hand_over(
+        self,
+        cause: Cause,
+        context: rules.Context,
+        output: bytes,
+        failures: list[Failure],
+        slow: Sequence[tuple[int, Mapping[str, object]]],
+    ) -> set[int]:
+        """Let the outbox take slow actions on; return the numbers of those it did take."""
+        outbox = self._equipment.outbox
+        admitted: list[tuple[str, int, Mapping[str, object]]] = []
+        size_bytes = len(output) + len(cause.payload)
+        for number, parameters in slow:
+            kind = self._document.actions[number].kind
+            try:
+                admitted.append((outbox.admit(kind, parameters, size_bytes), number, parameters))
+            except ActionFailed as error:
+                self._tallies[number].fail(cause.topic, error.told())
+                failures.append(failure_of(kind, number, parameters, error.told()))
+        if not admitted:
+            if failures:
+                self.act_on_error(cause, context, failures)
+            return set()
+        stored = self._error_action_of(context)
+        outbox.add(
+            cause.job(
+                self._document.name,
+                output,
+                error_action=stored,
+                failures=tuple(failures),
+            ),
+            admitted,
+        )
+        return {number for _, number, _ in admitted}
+
+    def _error_action_of(self, context: rules.Context) -> str | None:
+        """Return the error action with its templates replaced, for the outbox to keep."""
+        action = self._document.error_action
+        if action is None:
+            return None
+        try:
+            return orjson.dumps({action.kind: render_action(action, context)}).decode()
+        except ActionFailed as error:
+            # Kept, so that whoever fails finds out and says so.
+            return orjson.dumps({action.kind: {}, "problem": error.told()}).decode()
+
+    def act_on_error(
+        self, cause: Cause, context: rules.Context, failures: Sequence[Failure]
+    ) -> None:
+        """Tell the rule's error action of failures, if it has one.
+
+        Raises:
+            StoreError: Something durable was refused.
+        """
+        stored = self._error_action_of(context)
+        if stored is not None:
+            carry_out_error_action(
+                self._equipment, self._document.name, self._error_tally, stored, cause, failures
+            )
+
+
+def carry_out_error_action(
+    equipment: Equipment,
+    rule_name: str,
+    tally: Tally,
+    stored: str,
+    cause: Cause,
+    failures: Sequence[Failure],
+) -> None:
+    """Tell a rule's error action of failures; one that fails itself is only counted and logged.
+
+    Args:
+        equipment: What rules work with.
+        rule_name: The rule; it need not be in force any more.
+        tally: Where the error action is counted.
+        stored: JSON: the error action with its templates replaced, and `problem` if that failed.
+        cause: The message.
+        failures: What failed for good.
+
+    Raises:
+        StoreError: Something durable was refused.
+    """
+    action: dict[str, object] = orjson.loads(stored)
+    ((kind, found),) = [(key, value) for key, value in action.items() if key != "problem"]
+    parameters = found if isinstance(found, dict) else {}
+    output = error_message(rule_name, cause, failures)
+    try:
+        if "problem" in action:
+            raise ActionFailed(str(action["problem"]))
+        if kind not in SLOW:
+            equipment.actions.carry_out(
+                kind, parameters, output, rule_name=rule_name, depth=cause.depth, for_error=True
+            )
+            tally.done += 1
+            return
+        target = equipment.outbox.admit(kind, parameters, len(output))
+        equipment.outbox.add(cause.job(rule_name, output), [(target, ERROR_ACTION, parameters)])
+    except ActionFailed as error:
+        tally.fail(cause.topic, error.told())
+    except StoreError:
+        raise
+    except Exception as error:
+        # The outermost frame of an error action: nobody is left to tell but the log.
+        tally.fail(cause.topic, f"this is a fault of Weir's: {error!r:.200}", error)

@@ -1,0 +1,167 @@
+"""Rules that reach out: their statements ask functions, tables and secrets, so they run apart.
+
+Owns the evaluation of such a rule on a thread, from the outbox, after the message's commit. What is
+asked, and of whom, is `outside`'s. Knows nothing of how an action is carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, cast, final
+
+import rules
+from gateway.engine.actions.local import render_action
+from gateway.engine.error_action import Cause
+from gateway.engine.failures import ActionFailed
+from gateway.engine.subjects import make_subject
+from gateway.engine.traces.ring import Traces
+from gateway.message import Message, Publisher
+
+__all__ = ["ReachingRule", "ReachingRules", "reaching_parameters"]
+
+# Each rule has one evaluation under way at most. Beyond so many rules at once, they take turns.
+MAX_THREADS: Final = 8
+
+Rendered = Sequence[Mapping[str, object] | ActionFailed]
+
+
+class ReachingRule(Protocol):
+    """What is needed of a rule."""
+
+    document: rules.RuleDocument
+    evaluated: int
+
+    def finish(
+        self, cause: Cause, context: rules.Context, output: bytes, rendered: Rendered
+    ) -> tuple[dict[int, str], set[int]]:
+        """Carry out the actions."""
+
+    def fail_statement(self, cause: Cause, context: rules.Context, reason: str) -> None:
+        """Count a statement that came to no result; tell of it."""
+
+
+def reaching_parameters(rule_name: str, message: Message) -> dict[str, object]:
+    """Return what the outbox keeps of a message for a rule that reaches out, beside its payload."""
+    publisher = message.publisher
+    return {
+        "rule": rule_name,
+        "topic": message.topic,
+        "clientId": publisher.client_id,
+        "principal": publisher.principal,
+        "sourceIp": publisher.source_ip,
+        "publisher": publisher.name,
+        "properties": message.properties.hex(),
+        "depth": message.depth,
+    }
+
+
+@final
+class ReachingRules:
+    """Runs the work of rules that reach out; to the outbox it is one kind of action.
+
+    Args:
+        find: Gives the rule of a name, or None.
+        outside: Answers the functions that reach out; called on threads.
+        traces: Where what rules do is kept for a while.
+        now_ms: Wall time, in milliseconds since 1970.
+        account: The account number that appears in ARNs.
+    """
+
+    concurrency = 1
+
+    def __init__(
+        self,
+        find: Callable[[str], ReachingRule | None],
+        outside: rules.Outside,
+        traces: Traces,
+        *,
+        now_ms: Callable[[], int],
+        account: str,
+    ) -> None:
+        self._find = find
+        self._outside = outside
+        self._traces = traces
+        self._now_ms = now_ms
+        self._account = account
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="weir-rule")
+
+    def close(self) -> None:
+        """Wait for nothing: what is under way ends by its own time limits."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def target(self, parameters: Mapping[str, object]) -> str:
+        """Return the rule's name."""
+        return str(parameters["rule"])
+
+    async def run(
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+    ) -> None:
+        """Evaluate one message and carry out the rule's actions.
+
+        Args:
+            parameters: As `reaching_parameters` made them.
+            payload: The message's payload.
+            attempt: Which try this is.
+            trace_id: The message's identifier.
+
+        Raises:
+            ActionFailed: The rule is not there any more.
+            StoreError: Something durable was refused; all of it is to be done again.
+        """
+        name = self.target(parameters)
+        rule = self._find(name)
+        if rule is None:
+            raise ActionFailed(f"the rule {name} is not there any more")
+        client_id = cast("str | None", parameters["clientId"])
+        publisher = Publisher(
+            str(parameters["publisher"]),
+            client_id=client_id,
+            principal=cast("str | None", parameters["principal"]),
+            source_ip=cast("str | None", parameters["sourceIp"]),
+        )
+        topic = str(parameters["topic"])
+        depth = int(cast(int, parameters["depth"]))
+        cause = Cause(topic, client_id, trace_id, depth, payload)
+        properties = bytes.fromhex(str(parameters["properties"]))
+        subject = make_subject(topic, payload, publisher, properties, trace_id)
+        now_ms = self._now_ms()  # the gateway's clock belongs to the loop's thread
+        environment = rules.Environment(lambda: now_ms, self._account, outside=self._outside)
+        context = rules.Context(subject, environment)
+        rule.evaluated += 1
+        outcome = self._traces.outcome(trace_id, name)
+        loop = asyncio.get_running_loop()
+        try:
+            output, rendered = await loop.run_in_executor(
+                self._threads, _evaluate, rule.document, context
+            )
+        except rules.EvaluationFailed as error:
+            reason = f"{error}; no action ran"
+            rule.fail_statement(cause, context, reason)
+            if outcome is not None:
+                outcome.error = reason
+            return
+        if output is not None:
+            failures, waiting = rule.finish(cause, context, output, rendered)
+            if outcome is not None:
+                outcome.failures, outcome.waiting = failures, waiting
+        elif outcome is not None:
+            traced = self._traces.find(trace_id)
+            if traced is not None:  # its WHERE was not true, as of all rules that are not listed
+                traced.outcomes.remove(outcome)
+
+
+def _evaluate(
+    document: rules.RuleDocument, context: rules.Context
+) -> tuple[bytes | None, Rendered]:
+    """Return what the statement gives, and each action's parameters or why there are none."""
+    output = document.statement.evaluate_in(context)
+    rendered: list[Mapping[str, object] | ActionFailed] = []
+    if output is not None:
+        for action in document.actions:
+            try:
+                rendered.append(render_action(action, context))
+            except ActionFailed as error:
+                rendered.append(error)
+    return output, rendered

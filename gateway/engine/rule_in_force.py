@@ -1,0 +1,336 @@
+"""One rule in force: a message in, its statement evaluated, its actions carried out or taken on.
+
+Owns what happens to one message of one rule, in its order, and what of it is counted. A failure of
+one action changes nothing for the others. Knows nothing of other rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import final
+
+import rules
+from gateway.broker import LocalSubscriber
+from gateway.engine.actions.local import Perform, render_action
+from gateway.engine.aftermath import REACHING, SLOW, Aftermath, Equipment
+from gateway.engine.error_action import Cause, failure_of, statement_failure
+from gateway.engine.failures import ActionFailed
+from gateway.engine.outbox import ERROR_ACTION, STATEMENT, Failure
+from gateway.engine.reaching import reaching_parameters
+from gateway.engine.tally import ActionStatus, RuleStatus, Tally
+from gateway.engine.traces.ring import Outcome, Traced
+from gateway.errors import StoreError
+from gateway.message import Message
+
+__all__ = ["RuleInForce"]
+
+
+@final
+class RuleInForce:
+    """One rule: its compiled statement, its actions, its counters.
+
+    Attributes:
+        document: The rule.
+        subscribers: How its messages reach it; empty while it is disabled.
+        statement: The counts of its statement.
+        tallies: Those of its actions, in order.
+        error_tally: That of its error action.
+        since: The sequence of the latest traced message when the rule came in force.
+    """
+
+    __slots__ = (
+        "_aftermath",
+        "_begin",
+        "_environment",
+        "_equipment",
+        "_evaluate_in",
+        "_evaluated",
+        "_fast",
+        "_fired",
+        "_slow",
+        "document",
+        "error_tally",
+        "evaluated",
+        "matched",
+        "since",
+        "statement",
+        "subscribers",
+        "tallies",
+    )
+
+    def __init__(self, document: rules.RuleDocument, equipment: Equipment) -> None:
+        name, clock = document.name, equipment.monotonic_s
+        self.document = document
+        self.subscribers: tuple[LocalSubscriber, ...] = ()
+        self.evaluated = 0
+        self.matched = 0
+        self.since = equipment.traces.last_sequence
+        self.statement = Tally(name, "its statement", clock)
+        self.tallies = tuple(
+            Tally(name, f"action {number} ({action.kind})", clock)
+            for number, action in enumerate(document.actions, start=1)
+        )
+        self.error_tally = Tally(name, "its error action", clock)
+        self._equipment = equipment
+        self._aftermath = Aftermath(document, equipment, self.tallies, self.error_tally)
+        self._environment = equipment.environment
+        self._evaluate_in = document.statement.evaluate_in
+        self._evaluated = equipment.evaluated
+        self._begin = equipment.begin
+        numbered = list(enumerate(document.actions))
+        self._fast: tuple[tuple[int, Perform], ...] = tuple(
+            (number, equipment.actions.compile(action, name))
+            for number, action in numbered
+            if action.kind not in SLOW
+        )
+        self._slow = tuple((number, action) for number, action in numbered if action.kind in SLOW)
+        # What nearly every message comes to: shared, so that it costs none.
+        self._fired = Outcome(name)
+
+    # --- on the way of a message --------------------------------------------------------------
+
+    def deliver(self, message: Message) -> None:
+        """Evaluate one message and carry out the actions.
+
+        Raises:
+            StoreError: Something durable was refused: so is the publish.
+        """
+        traced: Traced | None = message.traced
+        if traced is None:
+            traced = self._begin(message)
+        context = rules.Context(traced.subject or traced.see(), self._environment)
+        self._evaluated.value += 1
+        self.evaluated += 1
+        try:
+            output = self._evaluate_in(context)
+        except rules.EvaluationFailed as error:
+            self._no_result(traced, context, f"{error}; no action ran")
+            return
+        except Exception as error:
+            # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
+            self._no_result(traced, context, f"this is a fault of Weir's: {error!r:.200}", error)
+            return
+        if output is None:
+            return
+        self.matched += 1
+        failures: list[Failure] | None = None
+        for number, perform in self._fast:
+            try:
+                perform(message, context, output)
+            except ActionFailed as error:
+                failures = failures or []
+                failures.append(self._failed(number, message.topic, context, error.told()))
+            except StoreError:
+                self.matched -= 1  # the publish is refused, and comes again
+                raise
+            except Exception as error:
+                reason = f"this is a fault of Weir's: {error!r:.200}"
+                failures = failures or []
+                failures.append(self._failed(number, message.topic, context, reason, error))
+        if failures is None and not self._slow:
+            traced.outcomes.append(self._fired)
+            return
+        self._settle(traced, context, output, failures or [])
+
+    def take_on(self, message: Message) -> None:
+        """Leave one message to the outbox: this rule reaches out, and that may take its time.
+
+        Raises:
+            StoreError: Something durable was refused: so is the publish.
+        """
+        traced: Traced | None = message.traced
+        if traced is None:
+            traced = self._begin(message)
+        cause = self._cause(traced)
+        name = self.document.name
+        parameters = reaching_parameters(name, message)
+        outbox = self._equipment.outbox
+        try:
+            target = outbox.admit(REACHING, parameters, len(message.payload))
+        except ActionFailed as error:
+            self._no_result(traced, None, error.told())
+            return
+        outbox.add(cause.job(name, message.payload), [(target, STATEMENT, parameters)])
+        traced.outcomes.append(Outcome(name, waiting={STATEMENT}))
+
+    # --- the rest of a message ----------------------------------------------------------------
+
+    def finish(
+        self,
+        cause: Cause,
+        context: rules.Context,
+        output: bytes,
+        rendered: Sequence[Mapping[str, object] | ActionFailed],
+    ) -> tuple[dict[int, str], set[int]]:
+        """Carry out the actions for a message whose statement was evaluated apart.
+
+        Args:
+            cause: The message.
+            context: Where the statement was evaluated.
+            output: What it gave.
+            rendered: The parameters of each action, or why there are none.
+
+        Returns:
+            Why actions have failed so far, by their number; and the numbers of those that are in
+            the outbox now.
+
+        Raises:
+            StoreError: Something durable was refused; all of it is to be done again.
+        """
+        actions = self._equipment.actions
+        actions.budget.renew()
+        self.matched += 1
+        failures: list[Failure] = []
+        slow: list[tuple[int, Mapping[str, object]]] = []
+        for number, (action, parameters) in enumerate(
+            zip(self.document.actions, rendered, strict=True)
+        ):
+            kind = action.kind
+            try:
+                if isinstance(parameters, ActionFailed):
+                    raise parameters
+                if kind in SLOW:
+                    slow.append((number, parameters))
+                else:
+                    actions.carry_out(
+                        kind,
+                        parameters,
+                        output,
+                        rule_name=self.document.name,
+                        depth=cause.depth,
+                    )
+            except ActionFailed as error:
+                known = {} if isinstance(parameters, ActionFailed) else parameters
+                self.tallies[number].fail(cause.topic, error.told())
+                failures.append(failure_of(kind, number, known, error.told()))
+            except StoreError:
+                self.matched -= 1
+                raise
+        waiting = self._aftermath.hand_over(cause, context, output, failures, slow)
+        return {failure.number: failure.message for failure in failures}, waiting
+
+    def fail_statement(self, cause: Cause, context: rules.Context, reason: str) -> None:
+        """Count a statement that was evaluated apart and came to no result; tell of it.
+
+        Raises:
+            StoreError: The error action could not be taken.
+        """
+        self._equipment.actions.budget.renew()
+        self.statement.fail(cause.topic, reason)
+        self._aftermath.act_on_error(
+            cause, context, [statement_failure(self.document.name, reason)]
+        )
+
+    def ended(self, number: int, topic: str, failure: str) -> None:
+        """Count an action of the outbox that is at an end."""
+        if number == ERROR_ACTION:
+            tally = self.error_tally
+        elif 0 <= number < len(self.tallies):
+            tally = self.tallies[number]
+        else:
+            tally = self.statement
+        if failure:
+            tally.fail(topic, failure)
+        else:
+            tally.done += 1
+
+    def status(self) -> RuleStatus:
+        """Return how it is doing."""
+        document, waiting = self.document, self._equipment.outbox.waiting
+        name = document.name
+        latest = [self.statement, *self.tallies, self.error_tally]
+        error_action = None
+        if document.error_action is not None:
+            error_action = ActionStatus(
+                document.error_action.kind,
+                self.error_tally.done,
+                self.error_tally.failed,
+                waiting[name, ERROR_ACTION],
+                self.error_tally.last_failure,
+            )
+        return RuleStatus(
+            name=name,
+            topic_filter=document.statement.topic_filter or "",
+            evaluated=self.evaluated,
+            matched=self.matched,
+            failed=sum(tally.failed for tally in (self.statement, *self.tallies)),
+            disabled=document.disabled,
+            problem=next((tally.last_failure for tally in latest if tally.last_failure), ""),
+            waiting=waiting[name, STATEMENT],
+            actions=tuple(
+                ActionStatus(
+                    action.kind,
+                    tally.done if action.kind in SLOW else self.matched - tally.failed,
+                    tally.failed,
+                    waiting[name, number],
+                    tally.last_failure,
+                )
+                for number, (action, tally) in enumerate(
+                    zip(document.actions, self.tallies, strict=True)
+                )
+            ),
+            error_action=error_action,
+        )
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _cause(self, traced: Traced) -> Cause:
+        trace_id = self._equipment.traces.id_of(traced)
+        return Cause(
+            traced.topic, traced.publisher.client_id, trace_id, traced.depth, traced.payload
+        )
+
+    def _failed(
+        self,
+        number: int,
+        topic: str,
+        context: rules.Context,
+        reason: str,
+        fault: Exception | None = None,
+    ) -> Failure:
+        action = self.document.actions[number]
+        self.tallies[number].fail(topic, reason, fault)
+        parameters: Mapping[str, object] = {}
+        if self.document.error_action is not None:  # else nobody asks what it was for
+            with suppress(ActionFailed):
+                parameters = render_action(action, context)
+        return failure_of(action.kind, number, parameters, reason)
+
+    def _no_result(
+        self,
+        traced: Traced,
+        context: rules.Context | None,
+        reason: str,
+        fault: Exception | None = None,
+    ) -> None:
+        name = self.document.name
+        self.statement.fail(traced.topic, reason, fault)
+        traced.outcomes.append(Outcome(name, error=reason))
+        if self.document.error_action is not None:
+            context = context or rules.Context(traced.see(), self._environment)
+            self._aftermath.act_on_error(
+                self._cause(traced), context, [statement_failure(name, reason)]
+            )
+
+    def _settle(
+        self, traced: Traced, context: rules.Context, output: bytes, failures: list[Failure]
+    ) -> None:
+        """Take on the slow actions, or tell of the failures."""
+        slow: list[tuple[int, Mapping[str, object]]] = []
+        for number, action in self._slow:
+            try:
+                slow.append((number, render_action(action, context)))
+            except ActionFailed as error:
+                reason = error.told()
+                self.tallies[number].fail(traced.topic, reason)
+                failures.append(failure_of(action.kind, number, {}, reason))
+        try:
+            waiting = self._aftermath.hand_over(
+                self._cause(traced), context, output, failures, slow
+            )
+        except StoreError:
+            self.matched -= 1
+            raise
+        failed = {failure.number: failure.message for failure in failures}
+        traced.outcomes.append(Outcome(self.document.name, failures=failed, waiting=waiting))
