@@ -9,14 +9,35 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 import botocore
 import botocore.loaders
 
-SERVICES = {"sqs": "2012-11-05"}
+SERVICES = {"iot": "2015-05-28", "sqs": "2012-11-05"}
 """The services that are served, each with the version of its API."""
+
+SERVED_ONLY: dict[str, tuple[str, ...]] = {
+    "iot": (
+        "ConfirmTopicRuleDestination",
+        "CreateTopicRule",
+        "CreateTopicRuleDestination",
+        "DeleteTopicRule",
+        "DeleteTopicRuleDestination",
+        "DisableTopicRule",
+        "EnableTopicRule",
+        "GetTopicRule",
+        "GetTopicRuleDestination",
+        "ListTopicRuleDestinations",
+        "ListTopicRules",
+        "ReplaceTopicRule",
+        "UpdateTopicRuleDestination",
+    ),
+}
+"""For a service of which little is served: those operations, which keep their shapes. Of the others
+only name, method and path stay, so that a refusal can name what was asked for."""
 
 MODELS = Path(__file__).resolve().parent.parent / "gateway" / "aws_api" / "models"
 
@@ -57,10 +78,45 @@ def _trim_shape(shape: dict[str, object]) -> dict[str, object]:
     return trimmed
 
 
-def trim(model: dict[str, dict[str, dict[str, object]]]) -> dict[str, object]:
-    """Return the parts of a service model (botocore's `service-2` form) that the gateway reads."""
+def _references(shape: dict[str, object]) -> list[str]:
+    members = cast("dict[str, dict[str, str]]", shape.get("members", {}))
+    items = [
+        cast("dict[str, str]", shape[part]) for part in ("member", "key", "value") if part in shape
+    ]
+    return [reference["shape"] for reference in (*members.values(), *items)]
+
+
+def _reached(
+    shapes: dict[str, dict[str, object]], operations: Iterable[dict[str, object]]
+) -> set[str]:
+    """Return the names of the shapes that these trimmed operations need."""
+    reached: set[str] = set()
+    ahead: list[str] = []
+    for operation in operations:
+        ahead += [cast(str, operation[part]) for part in ("input", "output") if part in operation]
+        ahead += cast("list[str]", operation.get("errors", []))
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += _references(shapes[name])
+    return reached
+
+
+def trim(
+    model: dict[str, dict[str, dict[str, object]]], served: tuple[str, ...] | None = None
+) -> dict[str, object]:
+    """Return the parts of a service model (botocore's `service-2` form) that the gateway reads.
+
+    Args:
+        model: The whole model.
+        served: The operations that keep their shapes; None for all of them and every shape.
+    """
     operations: dict[str, dict[str, object]] = {}
     for name, operation in model["operations"].items():
+        if served is not None and name not in served:
+            operations[name] = _pick(operation, ("http",))
+            continue
         kept = _pick(operation, _OPERATION)
         for part in ("input", "output"):
             reference = kept.get(part)
@@ -70,17 +126,20 @@ def trim(model: dict[str, dict[str, dict[str, object]]]) -> dict[str, object]:
         if isinstance(errors, list):
             kept["errors"] = [error["shape"] for error in errors]
         operations[name] = kept
+    shapes = model["shapes"]
+    kept_shapes = shapes if served is None else _reached(shapes, operations.values())
     return {
         "metadata": _pick(dict(model["metadata"]), _METADATA),
         "operations": operations,
-        "shapes": {name: _trim_shape(shape) for name, shape in model["shapes"].items()},
+        "shapes": {n: _trim_shape(shape) for n, shape in shapes.items() if n in kept_shapes},
     }
 
 
 def trimmed_text(service: str) -> str:
     """Return the file for one service: JSON, one operation or shape a line, so that it diffs."""
     loader = botocore.loaders.Loader(include_default_search_paths=True)
-    trimmed = trim(loader.load_service_model(service, "service-2", SERVICES[service]))
+    model = loader.load_service_model(service, "service-2", SERVICES[service])
+    trimmed = trim(model, SERVED_ONLY.get(service))
     lines = [f'"botocore": {json.dumps(botocore.__version__)}']
     lines.append(f'"metadata": {json.dumps(trimmed["metadata"])}')
     for section in ("operations", "shapes"):

@@ -1,8 +1,9 @@
 """The checker: one function per operation, compiled at start from the service's model.
 
-Owns deciding whether a JSON body has the types, members, ranges, lengths, patterns and enums that
-the model asks for, and turning it into what handlers get: members the model doesn't know and nulls
-gone, blobs as bytes, whole numbers as `int`. How a violation reads is `violations`'s business.
+Owns deciding whether a JSON document has the types, members, ranges, lengths, patterns and enums
+that the model asks for, and turning it into what handlers get: members the model doesn't know and
+nulls gone, blobs as bytes, whole numbers as `int`. How a violation reads is `violations`'s
+business.
 
 The first violation found is the one reported. Recursive shapes are refused when compiling: the
 depth of what a caller sends must not become the depth of a Python stack.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, final
 
 import orjson
@@ -23,10 +24,13 @@ from gateway.aws_api.errors import AwsError, serialization
 from gateway.aws_api.model import ServiceModel, Shape
 from gateway.aws_api.violations import Violations, wrong_type
 
-__all__ = ["Check", "compile_checkers"]
+__all__ = ["Check", "CheckDocument", "compile_checkers", "compile_document_checkers", "read_json"]
 
 Check = Callable[[bytes], dict[str, object]]
 """Takes a request's body and returns its parameters; raises `AwsError` if the model forbids it."""
+
+CheckDocument = Callable[[object], dict[str, object]]
+"""The same for a document that was read from JSON already."""
 
 _Value = Callable[[object], object]
 """Takes one JSON value, never None, and returns what a handler gets; raises `_Broken`."""
@@ -54,28 +58,34 @@ class _Broken(Exception):  # noqa: N818 - it never leaves this module
 
 
 def compile_checkers(model: ServiceModel, violations: Violations) -> dict[str, Check]:
-    """Return one checker per operation of a model.
+    """Return one checker of bodies per operation of a model.
 
     Raises:
         ValueError: A shape is recursive or of a type unknown here, or its pattern can't be read.
     """
+    checks = compile_document_checkers(model, violations, model.operations)
+    return {name: _of_body(check) for name, check in checks.items()}
+
+
+def compile_document_checkers(
+    model: ServiceModel, violations: Violations, operations: Iterable[str]
+) -> dict[str, CheckDocument]:
+    """Return one checker of documents for each of these operations of a model.
+
+    Raises:
+        ValueError: As `compile_checkers`.
+    """
     compiler = _Compiler(model.shapes, violations)
-    checks: dict[str, Check] = {}
-    for name, operation in model.operations.items():
-        shape = operation.get("input")
+    checks: dict[str, CheckDocument] = {}
+    for name in operations:
+        shape = model.operations[name].get("input")
         check = _structure({}, (), violations) if shape is None else compiler.shape(shape)
-        checks[name] = _of_body(check)
+        checks[name] = _of_document(check)
     return checks
 
 
-def _of_body(check: _Value) -> Check:
-    loads = orjson.loads
-
-    def check_body(body: bytes) -> dict[str, object]:
-        try:
-            document = loads(body)
-        except orjson.JSONDecodeError as error:
-            raise serialization(f"the request body is not JSON: {error}") from None
+def _of_document(check: _Value) -> CheckDocument:
+    def check_document(document: object) -> dict[str, object]:
         try:
             checked = check(document)
         except _Broken as broken:
@@ -84,7 +94,26 @@ def _of_body(check: _Value) -> Check:
             raise serialization("the request body is not a JSON object")
         return checked
 
+    return check_document
+
+
+def _of_body(check: CheckDocument) -> Check:
+    def check_body(body: bytes) -> dict[str, object]:
+        return check(read_json(body))
+
     return check_body
+
+
+def read_json(body: bytes) -> object:
+    """Return the document in a request's body.
+
+    Raises:
+        AwsError: It is not JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise serialization(f"the request body is not JSON: {error}") from None
 
 
 @final

@@ -45,6 +45,7 @@ class AwsError(Exception):
             the service's table says, else `code`.
         fault: Whose fault it is, in the Query protocol's words.
         namespace: What stands before `#` in `__type`; None for the service's own namespace.
+        members: What its shape has beside the message, such as `resourceArn`; REST-JSON only.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class AwsError(Exception):
         fault: Fault = "Sender",
         *,
         namespace: str | None = None,
+        members: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -64,6 +66,7 @@ class AwsError(Exception):
         self.query_code = query_code
         self.fault: Fault = fault
         self.namespace = namespace
+        self.members: Mapping[str, object] = members or {}
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -11,7 +11,16 @@ from typing import TypedDict, cast, final
 
 import orjson
 
-__all__ = ["Metadata", "Operation", "Reference", "ServiceModel", "Shape", "load_model"]
+__all__ = [
+    "ErrorTrait",
+    "Http",
+    "Metadata",
+    "Operation",
+    "Reference",
+    "ServiceModel",
+    "Shape",
+    "load_model",
+]
 
 
 class Metadata(TypedDict, total=False):
@@ -27,9 +36,18 @@ class Metadata(TypedDict, total=False):
     targetPrefix: str
 
 
+class Http(TypedDict, total=False):
+    """How an operation stands in HTTP: its method, and its path as a template."""
+
+    method: str
+    requestUri: str
+    responseCode: int
+
+
 class Operation(TypedDict, total=False):
     """One operation; `input`, `output` and `errors` name shapes."""
 
+    http: Http
     input: str
     output: str
     errors: list[str]
@@ -39,7 +57,15 @@ class Reference(TypedDict, total=False):
     """Where a shape uses another."""
 
     shape: str
+    location: str
+    locationName: str
     timestampFormat: str
+
+
+class ErrorTrait(TypedDict, total=False):
+    """What a model says of an error's answer."""
+
+    httpStatusCode: int
 
 
 class Shape(TypedDict, total=False):
@@ -56,6 +82,9 @@ class Shape(TypedDict, total=False):
     max: float
     pattern: str
     exception: bool
+    error: ErrorTrait
+    fault: bool
+    payload: str
     timestampFormat: str
 
 

@@ -1,22 +1,29 @@
 """The serializer: one function per operation, compiled at start, from members to a JSON body.
 
-Owns how AWS JSON 1.0 and 1.1 write values that JSON has no type for (blobs in base64, timestamps in
-seconds) and errors. Shapes without such values, nearly all, go to the JSON encoder as they are.
+Owns how AWS JSON 1.0 and 1.1 and REST-JSON write values that JSON has no type for (blobs in base64,
+timestamps in seconds) and errors. Shapes without such values, nearly all, go to the JSON encoder as
+they are.
 
-Source: Smithy's AWS JSON protocols.
+Source: Smithy's AWS JSON protocols and its REST-JSON protocol.
 """
 
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import orjson
 
 from gateway.aws_api.model import Reference, ServiceModel, Shape
 
-__all__ = ["Serialize", "compile_serializers", "error_body"]
+__all__ = [
+    "Serialize",
+    "compile_rest_serializers",
+    "compile_serializers",
+    "error_body",
+    "rest_error_body",
+]
 
 Serialize = Callable[[Mapping[str, object]], bytes]
 """Takes an operation's output and returns the body; members that are None are left out."""
@@ -33,10 +40,41 @@ def compile_serializers(model: ServiceModel) -> dict[str, Serialize]:
     return serializers
 
 
+def compile_rest_serializers(
+    model: ServiceModel, operations: Iterable[str]
+) -> dict[str, Serialize]:
+    """Return one serializer for each of these REST-JSON operations of a model.
+
+    An answer without members has no body, where AWS JSON has an empty object.
+
+    Raises:
+        ValueError: A member does not go into the body under its own name, or is the body.
+    """
+    serializers: dict[str, Serialize] = {}
+    for name in operations:
+        shape = model.operations[name].get("output", "")
+        members = model.shapes[shape].get("members", {}) if shape else {}
+        for member, reference in members.items():
+            if "location" in reference or reference.get("locationName", member) != member:
+                raise ValueError(f"{name}: {member} is outside the body, not known here")
+        if "payload" in model.shapes.get(shape, {}):
+            raise ValueError(f"{name}: one member is the whole body, not known here")
+        serializers[name] = _of_output(model.shapes, shape) if members else _nothing
+    return serializers
+
+
+def rest_error_body(message: str, members: Mapping[str, object]) -> bytes:
+    """Return the body of a REST-JSON error; its code stands in a header."""
+    return orjson.dumps({"message": _utf8(message), **members})
+
+
 def error_body(namespace: str, code: str, message: str) -> bytes:
     """Return the body of an error; what the message repeats of a request may be no UTF-8."""
-    said = message.encode("utf-8", "replace").decode("utf-8")
-    return orjson.dumps({"__type": f"{namespace}#{code}", "message": said})
+    return orjson.dumps({"__type": f"{namespace}#{code}", "message": _utf8(message)})
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _nothing(members: Mapping[str, object]) -> bytes:

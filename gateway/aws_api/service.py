@@ -6,12 +6,13 @@ Knows nothing of HTTP, signatures or engines.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, final
 
 from gateway.aws_api.checker import Check, compile_checkers
 from gateway.aws_api.model import ServiceModel
-from gateway.aws_api.serializer import Serialize, compile_serializers
+from gateway.aws_api.rest_binding import Bind, compile_binders
+from gateway.aws_api.serializer import Serialize, compile_rest_serializers, compile_serializers
 from gateway.aws_api.violations import Violations
 
 __all__ = ["Call", "Caller", "Handler", "Service"]
@@ -51,12 +52,15 @@ class Call:
             the request named none.
         peer_disconnected: Tells whether the caller has hung up. A handler that waits is cancelled
             when that happens; this is for asking just before something that can't be undone.
+        document: For an operation in REST-JSON, its body as the caller wrote it, before the checker
+            dropped what the model does not know; None otherwise.
         if_undelivered: What to do if the caller has hung up before the answer is written; the
             handler may set it, so that what the answer promised is undone.
     """
 
     __slots__ = (
         "caller",
+        "document",
         "host",
         "if_undelivered",
         "operation",
@@ -71,12 +75,14 @@ class Call:
         request_id: str,
         host: str = "",
         peer_disconnected: Callable[[], bool] = _never,
+        document: object = None,
     ) -> None:
         self.operation = operation
         self.caller = caller
         self.request_id = request_id
         self.host = host
         self.peer_disconnected = peer_disconnected
+        self.document = document
         self.if_undelivered: Callable[[], None] | None = None
 
     @property
@@ -95,28 +101,39 @@ caller hangs up."""
 class Service:
     """One service behind the front: what its model says, and who serves it.
 
+    AWS JSON is told from REST-JSON by the model.
+
     Args:
         name: Its signing name, such as `sqs`.
-        model: Its model; every operation in it is checked and answered by it.
+        model: Its model; what is served of it is checked and answered by it.
         handlers: The operations that are served, by name.
         violations: How the service words a request that breaks its model.
-        namespace: What stands before `#` in its own errors' `__type`.
+        namespace: What stands before `#` in its own errors' `__type`; REST-JSON has no such thing.
         query_errors: For a service that once spoke the Query protocol, its errors' codes there
             and their HTTP status; None for the others.
+        common_errors: What the service calls errors that every service has, such as
+            `InternalFailure`; those that are not there keep their names.
+        unsigned: Operations that need no signature, for something in the request is proof enough.
 
     Raises:
-        ValueError: A handler is for an operation that the model does not have.
+        ValueError: A handler is for an operation that the model does not have, or the model has
+            something that is not known here.
     """
 
     __slots__ = (
+        "binders",
         "checks",
+        "common_errors",
         "content_type",
         "handlers",
         "name",
         "namespace",
+        "paths",
         "query_errors",
         "serializers",
+        "statuses",
         "target_prefix",
+        "unsigned",
     )
 
     def __init__(
@@ -126,17 +143,46 @@ class Service:
         handlers: Mapping[str, Handler],
         *,
         violations: Violations,
-        namespace: str,
+        namespace: str = "",
         query_errors: Mapping[str, tuple[str, int]] | None = None,
+        common_errors: Mapping[str, str] | None = None,
+        unsigned: Collection[str] = (),
     ) -> None:
         unknown = handlers.keys() - model.operations.keys()
         if unknown:
             raise ValueError(f"{name} has no operation {sorted(unknown)[0]}")
         self.name: Final = name
-        self.target_prefix: Final = model.metadata["targetPrefix"]
-        self.content_type: Final = f"application/x-amz-json-{model.metadata['jsonVersion']}"
         self.handlers: Final = dict(handlers)
-        self.checks: Final[dict[str, Check]] = compile_checkers(model, violations)
-        self.serializers: Final[dict[str, Serialize]] = compile_serializers(model)
         self.namespace: Final = namespace
         self.query_errors: Final = query_errors
+        self.common_errors: Final = dict(common_errors or {})
+        self.unsigned: Final = frozenset(unsigned)
+        # The method and path template of every operation, served or not; empty for AWS JSON.
+        self.paths: Final[dict[str, tuple[str, str]]] = {}
+        self.statuses: Final[dict[str, int]] = {}
+        self.checks: Final[dict[str, Check]] = {}
+        self.binders: Final[dict[str, Bind]] = {}
+        self.serializers: Final[dict[str, Serialize]] = {}
+        if model.metadata.get("protocol") == "rest-json":
+            self.target_prefix, self.content_type = "", "application/json"
+            self.paths.update(
+                (operation, (parts["http"]["method"], parts["http"]["requestUri"]))
+                for operation, parts in model.operations.items()
+            )
+            self.statuses.update(
+                (error, shape["error"]["httpStatusCode"])
+                for error, shape in model.shapes.items()
+                if "error" in shape
+            )
+            self.binders.update(compile_binders(model, violations, handlers))
+            self.serializers.update(compile_rest_serializers(model, handlers))
+        else:
+            self.target_prefix = model.metadata["targetPrefix"]
+            self.content_type = f"application/x-amz-json-{model.metadata['jsonVersion']}"
+            self.checks.update(compile_checkers(model, violations))
+            self.serializers.update(compile_serializers(model))
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether operations are found by method and path, and errors are told as REST-JSON."""
+        return bool(self.paths)

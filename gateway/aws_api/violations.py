@@ -85,9 +85,23 @@ def wrong_type(path: str, value: object, wanted: str) -> AwsError:
 
 @final
 class CommonViolations:
-    """The words of most services: one `ValidationException` that names the member."""
+    """The words of most services: one `ValidationException` that names the member.
+
+    Args:
+        code: What the service calls the error, where it has a name of its own for it.
+        namespace: What stands before `#` in its `__type`.
+    """
 
     unchecked_enums: Collection[str] = ()
+
+    def __init__(
+        self,
+        code: str = "ValidationException",
+        *,
+        namespace: str | None = "com.amazon.coral.validate",
+    ) -> None:
+        self._code = code
+        self._namespace = namespace
 
     def missing(self, path: str) -> AwsError:
         """Return the error for a required member that is absent or null."""
@@ -104,14 +118,13 @@ class CommonViolations:
             f"Value '{_shown(value)}' at '{path}'", f"satisfy enum value set: [{listed}]"
         )
 
-    @staticmethod
-    def _error(subject: str, requirement: str) -> AwsError:
+    def _error(self, subject: str, requirement: str) -> AwsError:
         return AwsError(
-            "ValidationException",
+            self._code,
             f"1 validation error detected: {subject} failed to satisfy constraint: "
             f"Member must {requirement}",
             400,
-            namespace="com.amazon.coral.validate",
+            namespace=self._namespace,
         )
 
 

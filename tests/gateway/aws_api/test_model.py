@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import botocore.loaders
 import pytest
@@ -37,19 +38,42 @@ def test_every_file_is_made_by_the_tool_and_attributed() -> None:
     assert "Apache" in notice
 
 
+def whole_model(service: str) -> dict[str, Any]:
+    loader = botocore.loaders.Loader(include_default_search_paths=True)
+    model: dict[str, Any] = loader.load_service_model(service, "service-2", TOOL.SERVICES[service])
+    return model
+
+
 @pytest.mark.parametrize("service", TOOL.SERVICES)
 def test_nothing_that_decides_over_a_request_is_lost_by_trimming(service: str) -> None:
-    loader = botocore.loaders.Loader(include_default_search_paths=True)
-    whole = loader.load_service_model(service, "service-2", TOOL.SERVICES[service])
-    trimmed = load_model(service)
+    whole, trimmed = whole_model(service), load_model(service)
     assert trimmed.operations.keys() == whole["operations"].keys()
-    assert trimmed.shapes.keys() == whole["shapes"].keys()
-    for name, shape in whole["shapes"].items():
-        kept = trimmed.shapes[name]
-        for what in ("type", "required", "enum", "min", "max", "pattern"):
+    if service not in TOOL.SERVED_ONLY:
+        assert trimmed.shapes.keys() == whole["shapes"].keys()
+    for name, kept in trimmed.shapes.items():
+        shape = whole["shapes"][name]
+        for what in ("type", "required", "enum", "min", "max", "pattern", "payload"):
             assert kept.get(what) == shape.get(what), (name, what)
+        assert kept.get("members", {}).keys() == shape.get("members", {}).keys()
         for member, reference in shape.get("members", {}).items():
-            assert kept["members"][member]["shape"] == reference["shape"]
+            for what in ("shape", "location", "locationName"):
+                assert kept["members"][member].get(what) == reference.get(what)
+
+
+@pytest.mark.parametrize("service", TOOL.SERVED_ONLY)
+def test_of_a_service_that_is_served_in_part_each_operation_keeps_its_path(service: str) -> None:
+    whole, trimmed = whole_model(service), load_model(service)
+    served = TOOL.SERVED_ONLY[service]
+    for name, operation in whole["operations"].items():
+        assert trimmed.operations[name]["http"] == operation["http"]
+        if name in served:
+            assert trimmed.operations[name]["input"] == operation["input"]["shape"]
+            errors = [error["shape"] for error in operation["errors"]]
+            assert trimmed.operations[name]["errors"] == errors
+        else:
+            assert trimmed.operations[name].keys() == {"http"}
+    assert "TopicRulePayload" in trimmed.shapes
+    assert "CreateThingRequest" not in trimmed.shapes
 
 
 def test_a_model_that_is_not_here_is_not_found() -> None:
