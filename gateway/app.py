@@ -19,6 +19,7 @@ from functools import partial
 
 from gateway import __version__
 from gateway.aws_api.endpoint import AwsEndpoint
+from gateway.aws_api.iot import iot_service
 from gateway.aws_api.sqs import sqs_service
 from gateway.broker import Broker, Listener, MqttFront
 from gateway.broker.inspection import client_details, client_list
@@ -28,8 +29,10 @@ from gateway.clock import Clock, system_sources
 from gateway.config import Settings
 from gateway.control import ControlServer, DataDirLock
 from gateway.control.environment import client_environment
+from gateway.control.messages import MessageEndpoints
+from gateway.control.rules import rule_endpoints
 from gateway.devices import DeviceSupervisor, ReadingIntake
-from gateway.engine import Engine, load_rules
+from gateway.engine.assembly import RulesEngine, ServiceSettings
 from gateway.errors import StoreError
 from gateway.identity.credentials import Credentials
 from gateway.metrics import Metrics
@@ -109,17 +112,30 @@ class Gateway:
         self._stack.push_async_callback(self.sqs.stop)
         for queue in settings.queues:
             await self.sqs.declare(queue)
-        self.engine = Engine(
-            self.broker.router,
+        self.rules = RulesEngine(
+            settings.rules,
+            ServiceSettings(
+                settings.functions,
+                settings.buckets,
+                settings.tables,
+                settings.secrets,
+                settings.destinations,
+                settings.gateway.region,
+                settings.gateway.account,
+            ),
+            router=self.broker.router,
+            store=self.store,
+            registry=self.registry,
             queue=self.sqs.queue,
-            now_ms=self.clock.wall_ms,
-            monotonic_s=self.clock.monotonic_s,
-            account=settings.gateway.account,
+            aws_environment=lambda: {} if self._env is None else self._env(),
+            clock=self.clock,
             metrics=self.metrics,
         )
-        self.engine.apply(load_rules(settings.rules.dir))
+        self._stack.push_async_callback(self.rules.stop)
+        await self.rules.start()
         await self._start_devices()
         await self._start_aws()
+        self.rules.start_actions()
         await self._start_control()
         await self._start_mqtt()
         log.info(
@@ -130,7 +146,7 @@ class Gateway:
             data_dir,
             ", ".join(listener.address for listener in self._listeners) or "no address",
             self._aws_bind or "off",
-            len(self.engine.status()),
+            len(self.rules.catalogue.all()),
             len(self.sqs.names()),
             len(settings.devices),
         )
@@ -162,7 +178,15 @@ class Gateway:
         endpoint = AwsEndpoint(
             settings,
             credentials,
-            [sqs_service(self.sqs)],
+            [
+                sqs_service(self.sqs),
+                iot_service(
+                    self.rules.catalogue,
+                    self.rules.destinations,
+                    region=self.settings.gateway.region,
+                    account=self.settings.gateway.account,
+                ),
+            ],
             region=self.settings.gateway.region,
             clock=self.clock,
             metrics=self.metrics,
@@ -187,6 +211,10 @@ class Gateway:
             env=self._env,
             clients=partial(client_list, self.broker),
             client=partial(client_details, self.broker),
+            endpoints={
+                **rule_endpoints(self.rules.catalogue, self.rules.engine),
+                **MessageEndpoints(self.rules.tracing).endpoints,
+            },
         )
         await control.start()
         self._stack.push_async_callback(control.stop)
@@ -261,7 +289,7 @@ class Gateway:
                 "max_bytes": self.settings.store.max_bytes,
                 "full": store.full_because,
             },
-            "rules": self.engine.status(),
+            **self.rules.status(),
             "queues": self.sqs.status(),
             "devices": self.devices.status(),
             "metrics": self.metrics.snapshot(),

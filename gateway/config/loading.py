@@ -22,8 +22,13 @@ from gateway.config.settings import NOT_YET, SECTIONS, Settings
 from gateway.config.values import show
 from gateway.devices import device_problems
 from gateway.devices.settings import DeviceSettings
+from gateway.engine.destinations.settings import DestinationSettings
 from gateway.engine.settings import RulesSettings
 from gateway.errors import SettingsError
+from gateway.services.dynamodb.settings import TableSettings
+from gateway.services.functions.settings import FunctionSettings
+from gateway.services.s3.settings import BucketSettings, bucket_problems
+from gateway.services.secrets.settings import SecretsSettings
 from gateway.services.sqs.settings import QueueSettings
 from gateway.store.settings import StoreSettings
 
@@ -34,6 +39,9 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+# Sections that only hold entries of their own.
+_GROUPS: Final = {"sqs": "queues", "lambda": "functions", "s3": "buckets", "dynamodb": "tables"}
 
 T = TypeVar("T")
 
@@ -59,22 +67,40 @@ def load(path: Path) -> Settings:
     problems = Problems(path, places)
     reader = Reader(document, path.absolute().parent, problems, NOT_YET)
     reader.check_names((), {section.name.partition(".")[0] for section in SECTIONS})
-    reader.check_names(("sqs",), ("queues",))
+    for name, entries in _GROUPS.items():
+        reader.check_names((name,), (entries,))
 
     gateway = reader.one(("gateway",), GatewaySettings)
     store = reader.one(("store",), StoreSettings)
     mqtt = reader.one(("mqtt",), MqttSettings, nested=("listeners",))
     listeners = reader.many(("mqtt", "listeners"), ListenerSettings)
     aws = reader.one(("aws",), AwsSettings) if "aws" in document else None
-    rules = reader.one(("rules",), RulesSettings)
+    rules = reader.one(("rules",), RulesSettings, nested=("destinations",))
+    destinations = reader.many(("rules", "destinations"), DestinationSettings)
+    functions = reader.many(("lambda", "functions"), FunctionSettings)
+    buckets = reader.many(("s3", "buckets"), BucketSettings)
+    tables = reader.many(("dynamodb", "tables"), TableSettings)
+    secrets = reader.one(("secrets",), SecretsSettings)
     queues = reader.many(("sqs", "queues"), QueueSettings)
     devices = reader.many(("devices",), DeviceSettings, judge=False)
 
     _check_devices(devices, document, problems)
     _check_names("queue", queues, lambda queue: queue.name, problems)
+    _check_names("function", functions, lambda function: function.name, problems)
+    _check_names("bucket", buckets, lambda bucket: bucket.name, problems)
+    _check_names("table", tables, lambda table: table.name, problems)
+    for sentence in bucket_problems([settings for _, settings in buckets]):
+        problems.add(("s3", "buckets"), sentence)
     _check_addresses(listeners, aws, problems)
     found = problems.sentences()
-    if gateway is None or store is None or mqtt is None or rules is None or found:
+    if (
+        gateway is None
+        or store is None
+        or mqtt is None
+        or rules is None
+        or secrets is None
+        or found
+    ):
         raise _error(path, found)
     return Settings(
         gateway=gateway,
@@ -83,6 +109,11 @@ def load(path: Path) -> Settings:
         listeners=tuple(settings for _, settings in listeners),
         aws=aws,
         rules=rules,
+        destinations=tuple(settings for _, settings in destinations),
+        functions=tuple(settings for _, settings in functions),
+        buckets=tuple(settings for _, settings in buckets),
+        tables=tuple(settings for _, settings in tables),
+        secrets=secrets,
         queues=tuple(settings for _, settings in queues),
         devices=tuple(settings for _, settings in devices),
         source=path,

@@ -15,7 +15,12 @@ from gateway.aws_api.settings import AwsSettings
 from gateway.broker.settings import ListenerSettings, MqttSettings
 from gateway.config.gateway_settings import GatewaySettings
 from gateway.devices.settings import DeviceSettings
+from gateway.engine.destinations.settings import DestinationSettings
 from gateway.engine.settings import RulesSettings
+from gateway.services.dynamodb.settings import TableSettings
+from gateway.services.functions.settings import FunctionSettings
+from gateway.services.s3.settings import BucketSettings
+from gateway.services.secrets.settings import SecretsSettings
 from gateway.services.sqs.settings import QueueSettings
 from gateway.store.settings import StoreSettings
 
@@ -36,6 +41,11 @@ class Settings:
         listeners: The `[[mqtt.listeners]]` entries.
         aws: The `[aws]` section; None where there is none, and then no AWS endpoint.
         rules: The `[rules]` section.
+        destinations: The `[[rules.destinations]]` entries.
+        functions: The `[[lambda.functions]]` entries.
+        buckets: The `[[s3.buckets]]` entries.
+        tables: The `[[dynamodb.tables]]` entries.
+        secrets: The `[secrets]` section.
         queues: The `[[sqs.queues]]` entries.
         devices: The `[[devices]]` entries.
         source: The file they came from, as it was named.
@@ -49,6 +59,11 @@ class Settings:
     listeners: tuple[ListenerSettings, ...]
     aws: AwsSettings | None
     rules: RulesSettings
+    destinations: tuple[DestinationSettings, ...]
+    functions: tuple[FunctionSettings, ...]
+    buckets: tuple[BucketSettings, ...]
+    tables: tuple[TableSettings, ...]
+    secrets: SecretsSettings
     queues: tuple[QueueSettings, ...]
     devices: tuple[DeviceSettings, ...]
     source: Path
@@ -109,6 +124,37 @@ SECTIONS: Final = (
         "The endpoint that speaks AWS's own protocols, for boto3, the AWS CLI and the SDKs.",
     ),
     Section("rules", "rules", RulesSettings, Occurrence.ONCE, "The rules engine."),
+    Section(
+        "rules.destinations",
+        "destinations",
+        DestinationSettings,
+        Occurrence.ANY,
+        "An address that `http` actions may post to without having confirmed it.",
+    ),
+    Section(
+        "lambda.functions",
+        "functions",
+        FunctionSettings,
+        Occurrence.ANY,
+        "A local Python function for the `lambda` action and `aws_lambda()`.",
+    ),
+    Section(
+        "s3.buckets",
+        "buckets",
+        BucketSettings,
+        Occurrence.ANY,
+        "A local folder for the `s3` action, laid out as the bucket.",
+    ),
+    Section(
+        "dynamodb.tables",
+        "tables",
+        TableSettings,
+        Occurrence.ANY,
+        "A local table for the `dynamoDB` and `dynamoDBv2` actions and `get_dynamodb()`.",
+    ),
+    Section(
+        "secrets", "secrets", SecretsSettings, Occurrence.ONCE, "Local secrets, for `get_secret()`."
+    ),
     Section(
         "sqs.queues",
         "queues",

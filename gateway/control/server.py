@@ -1,7 +1,7 @@
-"""The control socket's server: a table of endpoints, JSON in and JSON out.
+"""The control socket's server: who may open it, and the endpoints of the gateway as a whole.
 
-Owns `data_dir/control.sock`, who may open it, and the errors' form. What the answers are made of is
-given by the composition root. Every error is `{"error": {"code", "message", "hint"}}`.
+Owns `data_dir/control.sock`, its limits, and the endpoints of status, messages, environment and
+clients. What the answers are made of, and further endpoints, are given by the composition root.
 """
 
 from __future__ import annotations
@@ -13,17 +13,26 @@ import grp
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast, final
-from urllib.parse import parse_qs, unquote
 
 import orjson
 
 from gateway.broker import Router
 from gateway.broker.inspection import ClientDetails, ClientSummary
+from gateway.control.routing import (
+    NDJSON,
+    Endpoints,
+    Refused,
+    Routes,
+    error_response,
+    json_response,
+    query,
+)
 from gateway.control.tail import Latest, Tail
-from gateway.errors import GatewayError, StoreError, StoreFull
+from gateway.errors import RegistryError, StoreError, StoreFull
 from gateway.http.message import Refusal, Request, Response, StreamingResponse
 from gateway.http.server import HttpServer
 from gateway.http.settings import HttpLimits
@@ -48,24 +57,15 @@ MAX_TAILS: Final = 16
 
 _CLOSE_S: Final = 1.0
 
-_JSON: Final = (("Content-Type", "application/json"),)
-_NDJSON: Final = (("Content-Type", "application/x-ndjson"),)
-
 _PUBLISHER: Final = Publisher("control")
 
-# What follows it is a client identifier, percent-encoded.
-_CLIENT_PATH: Final = "/v1/clients/"
-
-Endpoint = Callable[[Request], Awaitable[Response | StreamingResponse]]
-
-
-class _Refused(GatewayError):  # noqa: N818 - reads as a sentence where it is raised
-    """The request cannot be answered as it stands."""
-
-    def __init__(self, status: int, reason: str, message: str, hint: str) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.reason = reason
+# What else the server's own refusals are told with; by the path.
+_TOO_LARGE: Final = MappingProxyType(
+    {
+        "/v1/publish": f"Send at most {MAX_PAYLOAD_BYTES} bytes of payload.",
+        "/v1/rules/apply": f"Apply at most {_LIMITS.max_body_bytes} bytes of rules at a time.",
+    }
+)
 
 
 @final
@@ -81,6 +81,7 @@ class ControlServer:
         env: Gives the variables that point AWS clients here; None where there is no AWS endpoint.
         clients: Gives every MQTT client in a line; by default there are none.
         client: Gives all that is known of the client with this identifier; None: unknown.
+        endpoints: Further endpoints: method and endpoint by path template.
         monotonic_s: The clock.
     """
 
@@ -95,6 +96,7 @@ class ControlServer:
         env: Callable[[], Mapping[str, str]] | None = None,
         clients: Callable[[], Sequence[ClientSummary]] = list,
         client: Callable[[str], ClientDetails | None] = lambda client_id: None,
+        endpoints: Endpoints = MappingProxyType({}),
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
@@ -106,14 +108,15 @@ class ControlServer:
         self._client = client
         self._latest = Latest(router, monotonic_s)
         self._tails: set[Tail] = set()
-        self._endpoints: dict[str, tuple[str, Endpoint]] = {
+        own: Endpoints = {
             "/v1/status": ("GET", self._get_status),
             "/v1/publish": ("POST", self._post_publish),
             "/v1/tail": ("GET", self._get_tail),
             "/v1/env": ("GET", self._get_env),
             "/v1/clients": ("GET", self._get_clients),
-            "/v1/clients/{id}": ("GET", self._get_client),
+            "/v1/clients/{id+}": ("GET", self._get_client),
         }
+        self._routes = Routes({**own, **endpoints})
         self._server = HttpServer(
             self._answer, _LIMITS, metrics=metrics, name="control", refuse=_refuse
         )
@@ -145,35 +148,19 @@ class ControlServer:
 
     async def _answer(self, request: Request) -> Response | StreamingResponse:
         try:
-            path = request.path
-            if path.startswith(_CLIENT_PATH):
-                path = "/v1/clients/{id}"
-            method, endpoint = self._endpoints.get(path, ("", None))
-            if endpoint is None:
-                raise _Refused(
-                    404,
-                    "no-such-endpoint",
-                    f"there is nothing at {request.path}",
-                    f"there are {', '.join(self._endpoints)}; the command may be newer than the "
-                    "gateway",
-                )
-            if request.method != method:
-                raise _Refused(
-                    405, "method", f"{request.path} is not for {request.method}", f"use {method}"
-                )
-            return await endpoint(request)
-        except _Refused as error:
-            return _error(error.status, error.reason, str(error), error.hint)
-        except InvalidTopic as error:
-            return _error(400, error.cause, str(error), "Correct the topic.")
-        except StoreError as error:
-            return _error(503, error.code, str(error), error.hint)
+            return await self._routes.answer(request)
+        except Refused as refused:
+            return error_response(refused.status, refused.reason, str(refused), refused.hint)
+        except InvalidTopic as invalid:
+            return error_response(400, invalid.cause, str(invalid), "Correct the topic.")
+        except (StoreError, RegistryError) as failed:
+            return error_response(503, failed.code, str(failed), failed.hint)
 
     async def _get_status(self, request: Request) -> Response:
         document = dict(self._status())
-        if "recent" in _query(request, {"recent"}):
+        if "recent" in query(request, {"recent"}):
             document["recent"] = self._latest.look()
-        return _json(document)
+        return json_response(document)
 
     async def _post_publish(self, request: Request) -> Response:
         message = _message(request.body)
@@ -184,19 +171,19 @@ class ControlServer:
         durable = self._store.joined != joined_before
         if durable:
             await self._commit()
-        return _json({"durable": durable})
+        return json_response({"durable": durable})
 
     async def _get_tail(self, request: Request) -> StreamingResponse:
-        topic_filter = _query(request, {"filter"}).get("filter", "#")
+        topic_filter = query(request, {"filter"}).get("filter", "#")
         if len(self._tails) >= MAX_TAILS:
-            raise _Refused(
+            raise Refused(
                 503,
                 "too-many-tails",
                 f"{MAX_TAILS} live views are open already",
                 "Close one of them.",
             )
         check_topic_filter(topic_filter)
-        return StreamingResponse(200, self._follow(topic_filter), _NDJSON)
+        return StreamingResponse(200, self._follow(topic_filter), NDJSON)
 
     async def _follow(self, topic_filter: str) -> AsyncIterator[bytes]:
         # Subscribed here and not before: a stream that never starts is never cleaned up either.
@@ -211,28 +198,27 @@ class ControlServer:
 
     async def _get_env(self, request: Request) -> Response:
         if self._env is None:
-            raise _Refused(
+            raise Refused(
                 404,
                 "no-aws-endpoint",
                 "this gateway has no AWS endpoint",
                 "Add a section [aws] to its settings, and restart it.",
             )
-        return _json(dict(self._env()))
+        return json_response(dict(self._env()))
 
     async def _get_clients(self, request: Request) -> Response:
-        return _json({"clients": self._clients()})
+        return json_response({"clients": self._clients()})
 
-    async def _get_client(self, request: Request) -> Response:
-        client_id = unquote(request.path.removeprefix(_CLIENT_PATH))
+    async def _get_client(self, request: Request, client_id: str) -> Response:
         details = self._client(client_id)
         if details is None:
-            raise _Refused(
+            raise Refused(
                 404,
                 "no-such-client",
                 f"no client {client_id!r} is connected or has a session",
                 "See which there are with weir client list.",
             )
-        return _json(details)
+        return json_response(details)
 
     async def _commit(self) -> None:
         """Wait until the open batch is on disk.
@@ -242,13 +228,13 @@ class ControlServer:
         """
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def receipt(error: StoreError | None) -> None:
+        def receipt(failure: StoreError | None) -> None:
             if committed.done():  # the caller hung up meanwhile
                 return
-            if error is None:
+            if failure is None:
                 committed.set_result(None)
             else:
-                committed.set_exception(error)
+                committed.set_exception(failure)
 
         self._store.on_commit(receipt)
         await committed
@@ -264,30 +250,15 @@ def _group() -> str | None:
     return GROUP if may_give else None
 
 
-def _query(request: Request, known: set[str]) -> dict[str, str]:
-    fields = parse_qs(request.query_string, keep_blank_values=True, max_num_fields=16)
-    for name, values in fields.items():
-        if name not in known:
-            raise _Refused(
-                400,
-                "no-such-parameter",
-                f"{request.path} takes no parameter {name!r}",
-                f"It takes {', '.join(sorted(known))}.",
-            )
-        if len(values) > 1:
-            raise _Refused(400, "parameter-twice", f"{name} comes twice", "Give it once.")
-    return {name: values[0] for name, values in fields.items()}
-
-
 def _message(body: bytes) -> Message:
-    def refused(message: str, hint: str) -> _Refused:
-        return _Refused(400, "bad-publish", message, hint)
+    def refused(message: str, hint: str) -> Refused:
+        return Refused(400, "bad-publish", message, hint)
 
     form = 'Send {"topic": text, "payload": text in base64, "qos": 0, 1 or 2}.'
     try:
         document: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refused(f"the body is no JSON: {error}", form) from None
+    except orjson.JSONDecodeError as fault:
+        raise refused(f"the body is no JSON: {fault}", form) from None
     if not isinstance(document, dict):
         raise refused("the body is no JSON object", form)
     fields = cast("dict[str, object]", document)
@@ -311,16 +282,7 @@ def _message(body: bytes) -> Message:
     return Message(topic, data, int(qos), False, _PUBLISHER)
 
 
-def _json(document: Mapping[str, object]) -> Response:
-    return Response(200, orjson.dumps(document, default=str) + b"\n", _JSON)
-
-
-def _error(status: int, code: str, message: str, hint: str) -> Response:
-    body = {"error": {"code": code, "message": message, "hint": hint}}
-    return Response(status, orjson.dumps(body) + b"\n", _JSON)
-
-
 def _refuse(refusal: Refusal, request: Request) -> Response:
     too_large = refusal is Refusal.BODY_TOO_LARGE
-    hint = f"Send at most {MAX_PAYLOAD_BYTES} bytes of payload." if too_large else ""
-    return _error(refusal.status, "refused", refusal.value, hint)
+    hint = _TOO_LARGE.get(request.path, "Send less.") if too_large else ""
+    return error_response(refusal.status, "refused", refusal.value, hint)
