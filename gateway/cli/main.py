@@ -48,9 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind `weir`; None takes the process's own.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    missing = not_yet.answer_action(given)
-    if missing is not None:
-        return missing
     parser = build_parser()
     options, unknown = parser.parse_known_args(given)
     if unknown and options.command not in not_yet.COMMANDS:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from gateway.cli.commands import Commands
 
-__all__ = ["ACTIONS", "COMMANDS", "add_parsers", "answer_action"]
+__all__ = ["COMMANDS", "add_parsers"]
 
 COMMANDS: Final = {
     "doctor": "restart the gateway with weir run and read its log; weir check judges the settings",
@@ -23,23 +22,6 @@ COMMANDS: Final = {
     'eval "$(weir env)"; aws --endpoint-url "$AWS_ENDPOINT_URL" sqs list-queues',
     "user": "passwords come later; listen on loopback meanwhile",
     "reload": "restart the gateway to apply changed settings",
-}
-
-_IN_THE_FOLDER: Final = "put rule files into the folder that rules.dir names, and restart"
-_IN_THE_STATUS: Final = "weir status counts what each rule matched, with its last failure"
-_IN_A_TEST: Final = "weir rule test shows what a rule makes of a message"
-
-# Actions of commands that are there.
-ACTIONS: Final = {
-    "rule": {
-        "list": _IN_THE_STATUS,
-        "show": _IN_THE_STATUS,
-        "why": _IN_A_TEST,
-        "trace": _IN_A_TEST,
-        "enable": _IN_THE_FOLDER,
-        "disable": _IN_THE_FOLDER,
-        "apply": _IN_THE_FOLDER,
-    },
 }
 
 _EXIT: Final = 2
@@ -58,21 +40,7 @@ def add_parsers(commands: Commands) -> None:
         parser.set_defaults(run=_answer)
 
 
-def answer_action(arguments: Sequence[str]) -> int | None:
-    """Answer a command whose action is not there yet, whatever stands behind; None for others.
-
-    The argument tree does not know such actions: it knows no options of theirs either.
-    """
-    name, action = (*arguments[:2], "", "")[:2]
-    hint = ACTIONS.get(name, {}).get(action)
-    return None if hint is None else _say(f"{name} {action}", hint)
-
-
 def _answer(options: argparse.Namespace) -> int:
     name: str = options.command
-    return _say(name, COMMANDS[name])
-
-
-def _say(name: str, hint: str) -> int:
-    print(f"weir: {name} is not there yet: {hint}.", file=sys.stderr)
+    print(f"weir: {name} is not there yet: {COMMANDS[name]}.", file=sys.stderr)
     return _EXIT

@@ -1,7 +1,8 @@
-"""`weir rule`: the argument tree; `weir rule test` needs no gateway.
+"""`weir rule`: the command with its actions, and the options of `weir rule test`.
 
-Owns the options. What they mean is `rule_single`'s and `rule_cases`'s, imported when a test runs,
-so that other commands start without them.
+Owns those options. What they mean is `rule_single`'s and `rule_cases`'s, imported when a test runs,
+so that other commands start without them. The actions that ask a running gateway are
+`rule_control`'s and `rule_trace`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from gateway.cli import not_yet
+from gateway.cli import rule_control, rule_trace
 from gateway.cli.output import report
 
 if TYPE_CHECKING:
@@ -41,15 +42,21 @@ _OF_ONE: Final = (
 
 
 def add_parser(commands: Commands) -> None:
-    """Add the command with the action that is there."""
+    """Add the command with its actions."""
     parser = commands.add_parser(
         "rule",
-        help="test rules",
-        description="Test rules without a gateway.",
-        epilog="Not there yet: " + ", ".join(not_yet.ACTIONS["rule"]) + ".",
+        help="show, change, question and test rules",
+        description="Show and change the rules of the running gateway, ask why they fired, and "
+        "test rules without a gateway.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    _add_test(actions)
+    rule_control.add_parsers(actions)
+    rule_trace.add_parsers(actions)
+
+
+def _add_test(actions: Commands) -> None:
     test = actions.add_parser(
         "test",
         help="show what a rule makes of a message, or answer many cases",

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import rules
 from gateway.cli.rule_topic import loop
-from gateway.mqtt.errors import InvalidTopic
-from gateway.mqtt.topics import check_topic_name
 from rules.actions.table import ACTIONS
 from rules.lexer import Lines
 from rules.parser import parse_expression
@@ -34,8 +32,8 @@ class Rendered:
         parameters: Its parameters, templates replaced; None where one has no value.
         problem: Why there are none, or why Weir would not carry it out; empty otherwise.
         remedy: What to do about it; may be empty.
-        fails: Whether the rule is to blame. That Weir does not carry out the action yet is no
-            fault of the rule.
+        fails: Whether the rule is to blame. That Weir does not carry out the action is no fault of
+            the rule.
     """
 
     kind: str
@@ -70,8 +68,8 @@ def rendered(action: rules.Action, context: rules.Context, aliases: Collection[s
         parameters = {}
     if isinstance(action, rules.UnsupportedAction):
         return Rendered(kind, parameters, action.problem, fails=kind not in ACTIONS)
-    problem = _refused(parameters)
-    return Rendered(kind, parameters, problem, fails=bool(problem))
+    problem, remedy = _refused(action, parameters)
+    return Rendered(kind, parameters, problem, remedy, fails=bool(problem))
 
 
 def loops(actions: Sequence[Rendered], topic_filter: str | None) -> Iterator[str]:
@@ -94,18 +92,21 @@ def queue_fault(name: str) -> str:
     return problem and f"no queue can have the name {name[:200]!r}: {problem}"
 
 
-def _refused(parameters: dict[str, object]) -> str:
-    """Return why a queue or a topic of this name cannot be; empty if it can."""
-    from gateway.services.sqs.names import resolve_name
+def _refused(action: rules.Action, parameters: dict[str, object]) -> tuple[str, str]:
+    """Return why this could not be sent or published whatever a gateway has, and what to do."""
+    if isinstance(action, rules.SqsAction):
+        from gateway.services.sqs.names import resolve_name
 
-    url, topic = parameters.get("queueUrl"), parameters.get("topic")
-    if isinstance(url, str):
-        return queue_fault(resolve_name(url))
-    try:
-        check_topic_name(str(topic))
-    except InvalidTopic as error:
-        return f"it cannot be published: {error}"
-    return ""
+        return queue_fault(resolve_name(str(parameters.get("queueUrl")))), ""
+    if isinstance(action, rules.RepublishAction):
+        from gateway.engine.actions.republishing import check_republish
+        from gateway.engine.failures import ActionFailed
+
+        try:
+            check_republish(parameters)
+        except ActionFailed as error:
+            return str(error), error.hint
+    return "", ""
 
 
 def _about_aliases(expression: str, aliases: Collection[str], context: rules.Context) -> str:

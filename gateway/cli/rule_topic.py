@@ -12,9 +12,7 @@ from typing import Final
 
 from gateway.mqtt.topics import Dialect, matches
 
-__all__ = ["NO_BASIC_INGEST", "Arrival", "arrive", "loop", "why_not"]
-
-NO_BASIC_INGEST: Final = "the gateway has no Basic Ingest yet"
+__all__ = ["Arrival", "arrive", "loop", "why_not"]
 
 _BASIC_INGEST: Final = "$aws/rules/"
 

@@ -16,7 +16,7 @@ import rules
 from gateway.cli.rule_actions import Rendered, aliases_of, loops, rendered
 from gateway.cli.rule_cases import outgoing
 from gateway.cli.rule_context import Surroundings
-from gateway.cli.rule_topic import NO_BASIC_INGEST, Arrival, arrive
+from gateway.cli.rule_topic import Arrival, arrive
 from rules.json_faults import json_fault
 from rules.statement import dialect_of
 from rules.values import UNDEFINED
@@ -106,10 +106,6 @@ def judge(subject: Subject, topic: str, payload: bytes, surroundings: Surroundin
     notes = []
     if document is not None and document.disabled:
         notes.append("the rule is disabled: in a gateway it does not run")
-    if topic_filter is None:
-        notes.append(f"it has no FROM, and {NO_BASIC_INGEST}: there it never runs")
-    elif arrival.ingests is not None:
-        notes.append(f"{NO_BASIC_INGEST}: there no rule gets this message")
     trial = Trial(subject, topic, arrival, tuple(notes))
     if not arrival.reaches:
         return trial

@@ -13,8 +13,9 @@ from gateway.cli.main import main
 ROLE = "arn:aws:iam::000000000000:role/gateway"
 
 
-def republish(topic: str) -> dict[str, Any]:
-    return {"republish": {"topic": topic, "roleArn": ROLE}}
+def republish(topic: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    more = {} if headers is None else {"headers": headers}
+    return {"republish": {"topic": topic, "roleArn": ROLE, **more}}
 
 
 def sqs(url: str) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def sqs(url: str) -> dict[str, Any]:
 
 
 S3 = {"s3": {"bucketName": "b", "key": "k", "roleArn": ROLE}}
+SNS = {"sns": {"targetArn": "arn:aws:sns:us-east-1:000000000000:t", "roleArn": ROLE}}
 UNKNOWN = {"sqss": {}}
 SQL = "SET @d = a * 2 SELECT topic(2) AS house, a, b.c AS deep.er FROM 'site/#' WHERE a > 1"
 
@@ -42,7 +44,10 @@ def tried(
     [
         ([], 0),
         ([sqs("q"), republish("x/${a}")], 0),
-        ([S3], 0),  # not carried out yet, which is not the rule's fault
+        ([S3], 0),
+        ([SNS], 0),  # not carried out, which is not the rule's fault
+        ([republish("x", {"correlationData": "${encode(t, 'base64')}"})], 0),
+        ([republish("x", {"correlationData": "${t}"})], 1),
         ([UNKNOWN], 1),
         ([S3, UNKNOWN, sqs("q")], 1),
         ([republish("x/${nope}"), UNKNOWN], 2),
@@ -72,9 +77,15 @@ def test_a_rule_that_does_not_fire_has_none(
     [
         (sqs("no good"), "no queue can have the name 'no good': a queue's name has 1 to 80"),
         (sqs("a.fifo"), "no queue can have the name 'a.fifo': FIFO queues are not there yet"),
-        (republish("x/${t}"), "it cannot be published: the topic name 'x/#' holds a wildcard"),
-        (republish("${e}"), "it cannot be published: a topic name is empty"),
+        (republish("x/${t}"), "cannot republish to 'x/#': the topic name 'x/#' holds a wildcard"),
+        (republish("${e}"), "cannot republish to '': a topic name is empty"),
+        (republish("$$aws/things/${e}t/jobs/x"), "cannot republish to '$aws/things/t/jobs/x': it"),
+        (
+            republish("x", {"contentType": "c", "messageExpiry": "${t}"}),
+            "the header messageExpiry of the republished message, '#', is no whole number",
+        ),
         (UNKNOWN, "unknown action 'sqss', did you mean 'sqs'?"),
+        (SNS, "the action 'sns' is not there yet: it comes with the gateway's own SNS"),
     ],
 )
 def test_the_problem_is_told(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import rules
-from gateway.cli import not_yet
 from gateway.cli.lines import render
 from gateway.cli.main import main
 from gateway.cli.rule_context import Surroundings
@@ -172,26 +171,7 @@ def test_colours_are_for_terminals_only() -> None:
     assert [re.sub(r"\x1b\[\d+m", "", line) for line in coloured] == plain
 
 
-# --- what is not there yet ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("action", sorted(not_yet.ACTIONS["rule"]))
-def test_the_other_actions_say_what_to_do_meanwhile(
-    action: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["rule", action, "too_hot", "--anything"]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"weir: rule {action} is not there yet: ")
-    assert err.endswith(".\n")
-
-
-def test_the_help_names_them(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["rule", "--help"])
-    assert caught.value.code == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert out.endswith("Not there yet: list, show, why, trace, enable, disable, apply.")
+# --- wrong arguments ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,224 @@
+"""`weir rule list`, `show`, `enable`, `disable` and `apply`: the rules of the running gateway.
+
+Owns these commands; `rule_list_picture` draws what the gateway answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import quote
+
+from gateway.cli.client import ControlClient
+from gateway.cli.location import add_location_options, control_socket
+from gateway.cli.output import harmless, sentence, wants_colour
+from gateway.errors import SettingsError
+
+if TYPE_CHECKING:
+    from gateway.cli.commands import Commands
+    from gateway.cli.lines import Line
+    from gateway.control.rule_documents import AppliedRules, RuleList, ShownRule
+    from gateway.engine import LoadedRules
+
+__all__ = ["add_parsers", "run_apply", "run_list", "run_show", "run_switch"]
+
+# Only a terminal has an edge to cut at.
+_NOT_A_TERMINAL: Final = (1_000_000, 0)
+
+# A thousand rules are a thousand writes, and a slow card may take a while for each.
+_APPLY_S: Final = 600.0
+
+_EXIT_FAILED: Final = 1
+_EXIT_WRONG: Final = 2
+
+
+def add_parsers(actions: Commands) -> None:
+    """Add them to the actions of `weir rule`."""
+    every = actions.add_parser(
+        "list",
+        help="show all rules in a table",
+        description="Show every rule of the running gateway, and what gave no rule.",
+        allow_abbrev=False,
+    )
+    _finish(every, run_list)
+    one = actions.add_parser(
+        "show",
+        help="show one rule in full",
+        description="Show one rule: what each of its actions has come to, and its document.",
+        allow_abbrev=False,
+    )
+    one.add_argument("name", metavar="NAME", help="the rule's name")
+    _finish(one, run_show)
+    for word, says in (("enable", "let a rule run"), ("disable", "let a rule rest")):
+        switch = actions.add_parser(
+            word,
+            help=says,
+            description=f"{says.capitalize()}, at once and after every start. A rule that comes "
+            "from a file is switched in its file, by ruleDisabled.",
+            allow_abbrev=False,
+        )
+        switch.add_argument("name", metavar="NAME", help="the rule's name")
+        _finish(switch, run_switch)
+    apply = actions.add_parser(
+        "apply",
+        help="put the rules of a folder in force",
+        description="Judge every *.json of a folder, and put its rules in force if all of them "
+        "can run: all or none. The gateway's own folder of rules is read again; of any other "
+        "folder the rules are created or replaced as by the AWS API.",
+        allow_abbrev=False,
+    )
+    apply.add_argument("folder", metavar="DIR", type=Path, help="the folder")
+    apply.add_argument("--dry-run", action="store_true", help="say what it would do, and do not")
+    _finish(apply, run_apply)
+
+
+def _finish(parser: argparse.ArgumentParser, run: object) -> None:
+    add_location_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Show all rules; return the exit code.
+
+    Raises:
+        GatewayError: The gateway does not answer.
+    """
+    document = ControlClient(control_socket(options)).get("/v1/rules")
+    if options.json:
+        print(json.dumps(document))
+        return 0
+    from gateway.cli.rule_list_picture import draw_rules
+
+    _print(draw_rules(cast("RuleList", document)))
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Show one rule; return the exit code.
+
+    Raises:
+        GatewayError: The gateway does not answer, or has no such rule.
+    """
+    document = ControlClient(control_socket(options)).get(f"/v1/rules/{_quoted(options.name)}")
+    if options.json:
+        print(json.dumps(document))
+        return 0
+    from gateway.cli.rule_list_picture import draw_rule
+
+    _print(draw_rule(cast("ShownRule", document)))
+    return 0
+
+
+def run_switch(options: argparse.Namespace) -> int:
+    """Enable or disable a rule; return the exit code.
+
+    Raises:
+        GatewayError: The gateway does not answer, or refuses.
+    """
+    client = ControlClient(control_socket(options))
+    document = client.post(f"/v1/rules/{_quoted(options.name)}/{options.action}", {})
+    if options.json:
+        print(json.dumps(document))
+    else:
+        print(f"{options.name} is {options.action}d.")
+    return 0
+
+
+def run_apply(options: argparse.Namespace) -> int:
+    """Put the rules of a folder in force; return the exit code.
+
+    Raises:
+        SettingsError: There is no such folder, or nothing in it.
+        GatewayError: The gateway does not answer, or refuses.
+    """
+    folder: Path = options.folder
+    texts = _judge(folder)
+    if texts is None:
+        return _EXIT_WRONG
+    client = ControlClient(control_socket(options), timeout_s=_APPLY_S)
+    own = client.get("/v1/rules")["dir"]
+    is_own = isinstance(own, str) and _is_same(Path(own), folder)
+    if not texts and not is_own:
+        raise SettingsError(f"there are no rule files (*.json) in {folder}")
+    query = "?dry_run" if options.dry_run else ""
+    if is_own:
+        answer = client.post(f"/v1/rules/reload{query}", {})
+    else:
+        rules = [{"source": source, "text": text} for source, text in texts]
+        answer = client.post(f"/v1/rules/apply{query}", {"rules": rules})
+    applied = cast("AppliedRules", answer)
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        from gateway.cli.rule_list_picture import draw_applied
+
+        _print(draw_applied(applied, dry_run=options.dry_run))
+        for refused in applied["refused"]:
+            for problem in refused["problems"]:
+                print(harmless(sentence(f"weir: {refused['source']}: {problem}")), file=sys.stderr)
+    return _EXIT_FAILED if applied["refused"] else 0
+
+
+def _judge(folder: Path) -> list[tuple[str, str]] | None:
+    """Return every rule file's name and text; None, once it is told, if one gives no rule."""
+    from gateway.engine import load_rules
+    from gateway.engine.catalogue.loading import told
+
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder", hint="name a folder with rule files")
+    loaded = load_rules(folder)
+    if loaded.problems:
+        _tell(folder, loaded)
+        return None
+    texts = []
+    for file, document in loaded.rules:
+        for warning in document.warnings:
+            print(harmless(sentence(f"warning: {file}: {told(warning)}")), file=sys.stderr)
+        try:
+            texts.append((file.name, file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file} cannot be read: {error}") from None
+    return texts
+
+
+def _tell(folder: Path, loaded: LoadedRules) -> None:
+    from gateway.cli.rule_problems import place_of
+
+    count = len(loaded.problems)
+    lines = [
+        f"weir: {count} of the files in {folder} give{'s' if count == 1 else ''} no rule, so "
+        "nothing was changed:"
+    ]
+    for found in loaded.problems:
+        for at, problem in enumerate(found.problems):
+            lines.append(f"  {harmless(sentence(f'{found.file}: {problem}'))}")
+            if found.found:
+                lines += place_of(found.found[at], found.document)
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _is_same(own: Path, folder: Path) -> bool:
+    try:
+        return own.samefile(folder)
+    except OSError:
+        return False
+
+
+def _quoted(argument: str) -> str:
+    # As bytes: an argument may hold what is no UTF-8, and no rule is called that.
+    return quote(os.fsencode(argument), safe="")
+
+
+def _print(lines: Sequence[Line]) -> None:
+    from gateway.cli.lines import render
+
+    width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
+    for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
+        print(line)
