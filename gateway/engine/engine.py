@@ -108,8 +108,8 @@ class Engine:
             monotonic_s=monotonic_s,
         )
         self._rules: dict[str, RuleInForce] = {}
-        # Error actions of rules that are gone are counted somewhere, too.
-        self._orphan = Tally("(gone)", "the error action of a rule that is gone", monotonic_s)
+        # What fails for rules that have gone is counted and logged somewhere, too.
+        self._gone = Tally("(gone)", "what was left of it in the outbox", monotonic_s)
         metrics.gauge("rules.matched", lambda: sum(rule.matched for rule in self._rules.values()))
         metrics.gauge(
             "rules.failed_actions", lambda: sum(status.failed for status in self.status())
@@ -190,6 +190,8 @@ class Engine:
         rule = self._rules.get(job.new.rule)
         if rule is not None:
             rule.ended(number, job.new.topic, failure)
+        elif failure:
+            self._gone.fail(job.new.topic, f"{job.new.rule}: {failure}")
         outcome = self.traces.outcome(job.new.trace_id, job.new.rule)
         if outcome is not None:
             outcome.end(number, failure)
@@ -204,7 +206,7 @@ class Engine:
         carry_out_error_action(
             self._equipment,
             new.rule,
-            self._orphan if rule is None else rule.error_tally,
+            self._gone if rule is None else rule.error_tally,
             new.error_action,
             Cause(new.topic, new.client_id, new.trace_id, new.depth, new.payload),
             sorted(job.failures, key=lambda failure: failure.number),

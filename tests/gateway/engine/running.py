@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ async def running(
     settings: RulesSettings | None = None,
     services: Mapping[str, FastAction] | None = None,
     slow: Mapping[str, SlowAction] | None = None,
-    outside: rules.Outside = NOTHING_OUTSIDE,
+    answers: Callable[[Running], Awaitable[rules.Outside]] | None = None,
 ) -> AsyncIterator[Running]:
     """An engine without rules; its queues are there, `alarms` if none is named."""
     metrics, time = Metrics(), FakeTime()
@@ -185,7 +185,7 @@ async def running(
             queue=find_queue or here.service.queue,
             services=services or {},
             slow=slow or {},
-            outside=outside,
+            outside=NOTHING_OUTSIDE if answers is None else await answers(here),
             now_ms=clock.wall_ms,
             gateway_ms=clock.gateway_ms,
             monotonic_s=clock.monotonic_s,
