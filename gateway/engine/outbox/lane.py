@@ -1,18 +1,21 @@
 """A lane: the entries of one target, in their order, so many at a time.
 
-Owns which entries are in memory and which of them run. Knows nothing of what running means, nor of
-what becomes of an entry.
+Owns which of its entries are next, and which run or wait for another try. Knows nothing of what
+running means, nor of what becomes of an entry. Only what runs is in memory; of the others, numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import final
+from typing import Final, final
 
 from gateway.engine.outbox.job import Entry, SlowAction
 
 __all__ = ["Lane"]
+
+# What the entries that run may weigh before another begins beside them.
+MAX_RUNNING_BYTES: Final = 1024 * 1024
 
 
 @final
@@ -24,24 +27,30 @@ class Lane:
         action: What runs its entries.
 
     Attributes:
-        waiting: Its entries on disk or about to be, those in memory included.
+        waiting: Its entries that are not at an end.
         size_bytes: What they weigh.
-        loaded: Entries that were read and have not begun.
-        position: The number of the last entry that was read.
-        held: The numbers of the entries that run or were set aside.
-        running: Those that run.
+        queued: The numbers of those that are next.
+        position: The number of the last one that was queued.
+        held: The numbers of those that have begun and are not at an end.
+        attempts: Of those among them that wait for another try, which try is next.
+        ready: Those whose wait is over.
+        aside: The timers of the others.
+        running: The tasks of those that run.
+        running_bytes: What these weigh.
         last_failure: Why one failed last; empty if none did.
     """
 
     __slots__ = (
         "action",
         "aside",
+        "attempts",
         "held",
         "last_failure",
-        "loaded",
         "position",
+        "queued",
         "ready",
         "running",
+        "running_bytes",
         "size_bytes",
         "target",
         "waiting",
@@ -52,12 +61,14 @@ class Lane:
         self.action = action
         self.waiting = 0
         self.size_bytes = 0
-        self.loaded: deque[Entry] = deque()
-        self.ready: deque[Entry] = deque()  # were set aside, and may run again
+        self.queued: deque[int] = deque()
         self.position = 0
         self.held: set[int] = set()
-        self.running: set[asyncio.Task[None]] = set()
+        self.attempts: dict[int, int] = {}
+        self.ready: deque[int] = deque()
         self.aside: dict[int, asyncio.TimerHandle] = {}
+        self.running: set[asyncio.Task[None]] = set()
+        self.running_bytes = 0
         self.last_failure = ""
 
     @property
@@ -66,18 +77,30 @@ class Lane:
         return self.target.partition(" ")[0]
 
     @property
-    def may_run(self) -> int:
-        """How many more of its entries may begin now."""
-        return self.action.concurrency - len(self.running)
+    def may_run(self) -> bool:
+        """Whether another of its entries may begin now."""
+        running = len(self.running)
+        return running < self.action.concurrency and (
+            not running or self.running_bytes < MAX_RUNNING_BYTES
+        )
 
     @property
     def unread(self) -> int:
-        """How many of its entries are not in memory."""
-        return self.waiting - len(self.loaded) - len(self.held)
+        """How many of its entries are neither queued nor have begun."""
+        return self.waiting - len(self.queued) - len(self.held)
 
-    def read_again(self) -> None:
-        """Forget what was read and has not begun: the rows are not what they were."""
-        for entry in self.loaded:
-            entry.job.held -= 1
-        self.loaded.clear()
+    def begin(self, entry: Entry, task: asyncio.Task[None]) -> None:
+        """Note that an entry runs."""
+        self.held.add(entry.entry)
+        self.running.add(task)
+        self.running_bytes += entry.size_bytes
+
+    def pause(self, entry: Entry, task: asyncio.Task[None]) -> None:
+        """Note that an entry does not run any more; whether it is at an end is another matter."""
+        self.running.discard(task)
+        self.running_bytes -= entry.size_bytes
+
+    def queue_again(self) -> None:
+        """Forget what is next: the rows are not what they were."""
+        self.queued.clear()
         self.position = 0

@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 # Entries of one lane that wait in memory for another try; beyond, the next failure is for good.
 MAX_ASIDE: Final = 100
 
-# Entries that are read at once.
-READ_AHEAD: Final = 8
+# Numbers of entries that are read at once.
+READ_AHEAD: Final = 64
 
 # How long an entry waits whose end the store could not take.
 STORE_RETRY_S: Final = 1.0
@@ -239,7 +239,7 @@ class Outbox:
         self._changed, self._changing = {}, {}
         self._added, self._adding = set(), set()
         for lane in self._lanes.values():
-            lane.read_again()
+            lane.queue_again()
         for job in list(self._jobs.values()):
             if job.held:
                 self._records.refresh(job)
@@ -275,31 +275,38 @@ class Outbox:
 
     def _run(self, lane: Lane) -> None:
         """Begin as many entries of a lane as may run."""
-        while not self._stopped and lane.may_run > 0:
+        while not self._stopped and lane.may_run:
             entry = self._next(lane)
             if entry is None:
                 break
-            lane.held.add(entry.entry)  # an entry that runs again is there already
             task = asyncio.create_task(self._run_one(lane, entry), name=f"outbox {lane.target}")
-            lane.running.add(task)
+            lane.begin(entry, task)
         if not lane.waiting and not lane.running:
             self._lanes.pop(lane.target, None)
 
     def _next(self, lane: Lane) -> Entry | None:
+        """Read the entry that is next into memory."""
         if lane.ready:
-            return lane.ready.popleft()
-        if not lane.loaded and lane.unread > 0:
-            # Rows whose end is not committed are still there; so are those that are held.
-            known = lane.held | self._ends | self._ending
-            for entry in self._records.load(
-                lane.target, lane.position, READ_AHEAD + len(known), self._jobs.get
-            ):
-                lane.position = entry.entry
-                if entry.entry not in known:
-                    job = self._jobs.setdefault(entry.job.job, entry.job)
-                    job.held += 1
-                    lane.loaded.append(entry)
-        return lane.loaded.popleft() if lane.loaded else None
+            number = lane.ready.popleft()
+        else:
+            if not lane.queued and lane.unread > 0:
+                # Rows whose end is not committed are still there; so are those that have begun.
+                known = lane.held | self._ends | self._ending
+                for number in self._records.next(
+                    lane.target, lane.position, READ_AHEAD + len(known)
+                ):
+                    lane.position = number
+                    if number not in known:
+                        lane.queued.append(number)
+            if not lane.queued:
+                return None
+            number = lane.queued.popleft()
+        entry = self._records.read(number, self._jobs.get)
+        assert entry is not None  # noqa: S101 - only this class removes rows
+        entry.attempt = lane.attempts.pop(number, 1)
+        entry.job.held += 1
+        self._jobs[entry.job.job] = entry.job
+        return entry
 
     async def _run_one(self, lane: Lane, entry: Entry) -> None:
         failure = ""
@@ -309,7 +316,7 @@ class Outbox:
             await lane.action.run(entry.parameters, new.output, entry.attempt, new.trace_id)
         except TryAgain as error:
             failure = lane.last_failure = error.told()
-            if len(lane.aside) < MAX_ASIDE:
+            if len(lane.attempts) < MAX_ASIDE:
                 after_s = error.after_s
                 entry.attempt += 1
                 self._retries.value += 1
@@ -323,20 +330,29 @@ class Outbox:
             failure = lane.last_failure = f"this is a fault of Weir's: {error!r:.200}"
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
-        lane.running.discard(task)
-        if after_s is not None:
-            self._later(lane, entry, after_s, lambda: lane.ready.append(entry))
-        else:
+        lane.pause(entry, task)
+        if after_s is None:
             self._end(lane, entry, failure)
+        else:
+            lane.attempts[entry.entry] = entry.attempt
+            self._let_go(entry.job)
+            number = entry.entry
+            self._later(lane, number, after_s, lambda: lane.ready.append(number))
         self._run(lane)
 
-    def _later(self, lane: Lane, entry: Entry, after_s: float, then: Callable[[], None]) -> None:
+    def _let_go(self, job: Job) -> None:
+        """Take note that one entry less of a job is in memory."""
+        job.held -= 1
+        if not job.held and job.job not in self._changed and job.job not in self._changing:
+            del self._jobs[job.job]
+
+    def _later(self, lane: Lane, number: int, after_s: float, then: Callable[[], None]) -> None:
         def now() -> None:
-            del lane.aside[entry.entry]
+            del lane.aside[number]
             then()
             self._run(lane)
 
-        lane.aside[entry.entry] = asyncio.get_running_loop().call_later(after_s, now)
+        lane.aside[number] = asyncio.get_running_loop().call_later(after_s, now)
 
     def _end(self, lane: Lane, entry: Entry, failure: str) -> None:
         """Let the end of an entry, and what it causes, join the open batch."""
@@ -350,16 +366,16 @@ class Outbox:
         except StoreError:
             if failure:
                 job.failures.pop()
-            self._later(lane, entry, STORE_RETRY_S, lambda: self._end(lane, entry, failure))
+            self._later(lane, entry.entry, STORE_RETRY_S, lambda: self._end(lane, entry, failure))
             return
         job.pending -= 1
-        job.held -= 1
         lane.held.discard(entry.entry)
         lane.waiting -= 1
         lane.size_bytes -= entry.size_bytes
         self._bytes -= entry.size_bytes
         self._ends.add(entry.entry)
         self._changed[job.job] = job
+        self._let_go(job)
         counted = job.new.rule, entry.number
         self.waiting[counted] -= 1
         if not self.waiting[counted]:

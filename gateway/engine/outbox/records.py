@@ -19,11 +19,13 @@ __all__ = ["Records"]
 # What an entry weighs beside its texts.
 _ENTRY_BYTES: Final = 256
 
-_SELECT: Final = """
-    SELECT id, rules_outbox.job, number, parameters, size_bytes,
+_NEXT: Final = "SELECT id FROM rules_outbox WHERE target = ? AND id > ? ORDER BY id LIMIT ?"
+
+_READ: Final = """
+    SELECT rules_outbox.job, number, parameters, size_bytes,
            rule, topic, client_id, trace_id, depth, payload, output, error_action, failures, pending
     FROM rules_outbox JOIN rules_job USING (job)
-    WHERE target = ? AND id > ? ORDER BY id LIMIT ?
+    WHERE id = ?
 """
 
 
@@ -83,26 +85,30 @@ class Records:
             )
             self._next_entry += 1
 
-    def load(
-        self, target: str, after: int, most: int, job_of: Callable[[int], Job | None]
-    ) -> list[Entry]:
-        """Return the next entries of a target in their order.
+    def next(self, target: str, after: int, most: int) -> list[int]:
+        """Return the numbers of a target's next entries, in their order.
 
         Args:
             target: The target.
             after: The number of the entry before them.
             most: How many, at most.
+        """
+        rows = self._store.reader.execute(_NEXT, (target, after, most))
+        return [entry for (entry,) in rows]
+
+    def read(self, entry: int, job_of: Callable[[int], Job | None]) -> Entry | None:
+        """Return an entry; None if there is none of this number.
+
+        Args:
+            entry: Its number.
             job_of: Gives a job that is in memory.
         """
-        entries: list[Entry] = []
-        loaded: dict[int, Job] = {}
-        for row in self._store.reader.execute(_SELECT, (target, after, most)):
-            entry, number_of_job, number, parameters, size_bytes, *rest = row
-            job = job_of(number_of_job) or loaded.get(number_of_job)
-            if job is None:
-                job = loaded[number_of_job] = _job(number_of_job, *rest)
-            entries.append(Entry(entry, job, number, orjson.loads(parameters), size_bytes))
-        return entries
+        row = self._store.reader.execute(_READ, (entry,)).fetchone()
+        if row is None:
+            return None
+        number_of_job, number, parameters, size_bytes, *rest = row
+        job = job_of(number_of_job) or _job(number_of_job, *rest)
+        return Entry(entry, job, number, orjson.loads(parameters), size_bytes)
 
     def refresh(self, job: Job) -> None:
         """Set what a job in memory has come to back to what is committed."""

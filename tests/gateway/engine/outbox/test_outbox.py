@@ -11,6 +11,7 @@ import pytest
 
 from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.engine.outbox import outbox as outbox_module
+from gateway.engine.outbox.lane import MAX_RUNNING_BYTES
 from gateway.engine.settings import RulesSettings
 from tests.gateway.engine.outbox.scripted import Scripted, slow, slow_rule
 from tests.gateway.engine.running import Running, running, sqs, warnings
@@ -295,12 +296,41 @@ def test_a_long_backlog_is_read_as_it_is_worked_off(run: Run, tmp_path: Path) ->
             await here.store.flush()
             outbox = here.engine._outbox
             (lane,) = outbox._lanes.values()
-            assert len(lane.loaded) + len(lane.held) <= outbox_module.READ_AHEAD + 1
-            assert len(outbox._jobs) <= outbox_module.READ_AHEAD + 1
+            assert len(lane.queued) + len(lane.held) <= outbox_module.READ_AHEAD + 1
+            assert len(outbox._jobs) == 1, "jobs are in memory that do not run"
             action.open("f")
             await here.settled()
             assert [payload for _, payload in action.done] == payloads(3000)
             assert not outbox._jobs, "jobs that are at an end stay in memory"
+
+    run(main())
+
+
+def test_large_ones_run_one_by_one_though_more_may_run(run: Run, tmp_path: Path) -> None:
+    action = Scripted(concurrency=8)
+
+    async def main() -> None:
+        async with running(tmp_path, slow={"lambda": action}) as here:
+            here.apply({"r": slow_rule(slow("f"))})
+            for _ in range(40):
+                here.publish("bench/a", b"x" * 100_000)
+            action.close("f")
+            await action.began(8)
+            await here.store.flush()
+            (lane,) = here.engine._outbox._lanes.values()
+            assert lane.running_bytes < MAX_RUNNING_BYTES + 100_000 + 1000
+            assert len(action.calls) == 8
+            action.open("f")
+            await here.settled()
+            for _ in range(4):
+                here.publish("bench/a", b"x" * 2_000_000)
+            action.close("f")
+            await action.began(41)
+            await here.store.flush()
+            assert len(action.calls) == 41
+            action.open("f")
+            await here.settled()
+            assert len(action.done) == 44
 
     run(main())
 
