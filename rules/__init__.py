@@ -17,6 +17,7 @@ from rules.actions import (
     SqsAction,
     UnsupportedAction,
 )
+from rules.calls import calls_of
 from rules.documents import RuleDocument, parse_rule
 from rules.errors import (
     BudgetSpent,
@@ -60,6 +61,7 @@ __all__ = [
     "Template",
     "TemplateUndefined",
     "UnsupportedAction",
+    "calls_of",
     "compile",
     "compile_template",
     "explain",

@@ -21,6 +21,7 @@ from rules.lexer import Lines
 from rules.message import Context, Environment, Message
 from rules.parser import parse_expression
 from rules.statement import dialect_of
+from rules.syntax import Node
 from rules.values import DEFAULT_VERSION, MAX_TEXT_CHARACTERS, Dialect
 
 __all__ = ["Template", "compile_template"]
@@ -65,6 +66,7 @@ def compile_template(
     compiler = Compiler(dialect_of(version), variables, allow_reaching=allow_reaching)
     lines = Lines(text)
     parts: list[str | _Expression] = []
+    expressions: list[Node] = []
     at = start_characters
     while True:
         opening = text.find("${", at)
@@ -84,11 +86,12 @@ def compile_template(
             )
         node = parse_expression(text, lines, opening + 2, closing)
         check_expression(node)
+        expressions.append(node)
         parts.append(_Expression(compiler.compile(node), text[opening + 2 : closing]))
         at = closing + 1
     if at < len(text):
         parts.append(text[at:])
-    return Template(text, compiler, _folded(parts, compiler.dialect))
+    return Template(text, compiler, tuple(expressions), _folded(parts, compiler.dialect))
 
 
 def _closing_brace(text: str, start: int) -> int | None:
@@ -125,15 +128,31 @@ class Template:
 
     Attributes:
         text: The template as written.
+        expressions: What stands in its `${…}`, in order.
         constant: Its value, if that is the same for every message; otherwise None.
         reaches_out: Whether it has functions that ask `Environment.outside`.
         warnings: What is allowed but can hardly be meant, a sentence each.
     """
 
-    __slots__ = ("_dialect", "_parts", "constant", "reaches_out", "text", "warnings")
+    __slots__ = (
+        "_dialect",
+        "_parts",
+        "constant",
+        "expressions",
+        "reaches_out",
+        "text",
+        "warnings",
+    )
 
-    def __init__(self, text: str, compiler: Compiler, parts: tuple[str | _Expression, ...]) -> None:
+    def __init__(
+        self,
+        text: str,
+        compiler: Compiler,
+        expressions: tuple[Node, ...],
+        parts: tuple[str | _Expression, ...],
+    ) -> None:
         self.text = text
+        self.expressions = expressions
         self.reaches_out = compiler.reaches_out
         self.warnings = tuple(compiler.warnings)
         self._dialect = compiler.dialect

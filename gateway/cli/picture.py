@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from gateway.cli.lines import GAP, Line, columns, counted, size, span
 from gateway.cli.output import harmless
+from gateway.cli.service_picture import draw_services, waiting
 from gateway.mqtt.errors import CAUSES
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def draw(status: StatusDocument, history: History | None = None) -> list[Line]:
         lines += _table("Readings", readings, _reading, "none yet")
     lines += _table("Rules", status.get("rules", []), _rule, "none")
     lines += _table("Queues", status.get("queues", []), _queue, "none")
+    lines += draw_services(status)
     if status.get("devices"):
         lines += _table("Devices", status["devices"], _device, "none")
     if trouble := _mqtt_trouble(status.get("metrics", {})):
@@ -65,6 +67,8 @@ def one_line(status: StatusDocument, history: History) -> str:
         parts.append(f"{reading.topic} {_value(reading)}")
     parts += [f"rule {rule['name']} {_hits(rule)}" for rule in status.get("rules", [])]
     parts += [f"queue {queue['name']} {queue['visible']}" for queue in status.get("queues", [])]
+    if waits := waiting(status):
+        parts.append(f"{counted(waits, 'action')} waiting")
     full = status.get("store", {}).get("full")
     if full:
         parts.append(f"FULL: {full}")

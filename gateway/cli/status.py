@@ -1,6 +1,7 @@
 """`weir status`: how the gateway is doing, once or as a live view.
 
-Owns asking and redrawing; `picture` draws. The live view is what `make run` shows.
+Owns asking, redrawing and the terminal's width; `picture` draws. The live view is what `make run`
+shows.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "status",
         help="show how the gateway is doing",
-        description="Show listeners, store, rules, queues and devices of the running gateway, and "
-        "what its MQTT side has refused.",
+        description="Show listeners, store, rules and what they use, queues and devices of the "
+        "running gateway, and what its MQTT side has refused.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -67,9 +68,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from gateway.cli.lines import render
     from gateway.cli.picture import draw
+    from gateway.cli.wrapping import wrap
 
-    lines = draw(cast("StatusDocument", document))
     width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
+    lines = wrap(draw(cast("StatusDocument", document)), width)
     for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
         print(line)
     return 0
@@ -100,6 +102,7 @@ def watch(
     from gateway.cli.history import History
     from gateway.cli.lines import Line, render
     from gateway.cli.picture import draw, one_line
+    from gateway.cli.wrapping import wrap
 
     history = History()
     on_terminal = out.isatty() and not as_json
@@ -127,6 +130,7 @@ def watch(
             lines: list[Line] = [[(waiting, "bad")]] if status is None else draw(status, history)
             width, height = shutil.get_terminal_size()
             # The last line and column stay free: a cursor there would make the terminal scroll.
+            lines = wrap(lines, width - 1)
             rows = render(lines, width=width - 1, height=height - 1, colour=colour)
             back = f"\x1b[{drawn_lines}A" if drawn_lines else ""
             out.write(back + "\r\x1b[J" + "".join(f"{row}\n" for row in rows))

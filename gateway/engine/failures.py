@@ -19,7 +19,8 @@ class ActionFailed(GatewayError):  # noqa: N818 - named after what happened
 
     def told(self) -> str:
         """Return what a person reads: the sentence and its remedy."""
-        return f"{self}. {self.hint}" if self.hint else str(self)
+        hint = self.hint
+        return f"{self}. {hint[0].upper()}{hint[1:]}" if hint else str(self)
 
 
 class TryAgain(ActionFailed):

@@ -9,11 +9,11 @@ Source: AWS IoT Core Developer Guide, "Rule actions"; API reference, `Action`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from rules.actions.parameters import render
+from rules.actions.parameters import render, templates_in
 from rules.actions.table import ACTIONS
 from rules.message import Context
 from rules.template import Template
@@ -44,10 +44,14 @@ class SqsAction:
     role_arn: str
     use_base64: bool
 
+    def templates(self) -> Iterator[Template]:
+        """Give every template that it has."""
+        yield self.queue_url
+
     @property
     def reaches_out(self) -> bool:
         """Whether a template has functions that ask `Environment.outside`."""
-        return self.queue_url.reaches_out
+        return any(template.reaches_out for template in self.templates())
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -88,18 +92,17 @@ class RepublishHeaders:
     message_expiry: Template | None = None
     user_properties: tuple[tuple[Template, Template], ...] = ()
 
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a template has functions that ask `Environment.outside`."""
-        templates = [
+    def templates(self) -> Iterator[Template]:
+        """Give every template that they have."""
+        found = (
             self.payload_format_indicator,
             self.content_type,
             self.response_topic,
             self.correlation_data,
             self.message_expiry,
             *(template for pair in self.user_properties for template in pair),
-        ]
-        return any(template is not None and template.reaches_out for template in templates)
+        )
+        yield from (template for template in found if template is not None)
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the headers as JSON, without the absent ones. Raises as the action's `render`."""
@@ -141,10 +144,16 @@ class RepublishAction:
     qos: int
     headers: RepublishHeaders | None = None
 
+    def templates(self) -> Iterator[Template]:
+        """Give every template that it has."""
+        yield self.topic
+        if self.headers is not None:
+            yield from self.headers.templates()
+
     @property
     def reaches_out(self) -> bool:
         """Whether a template has functions that ask `Environment.outside`."""
-        return self.topic.reaches_out or (self.headers is not None and self.headers.reaches_out)
+        return any(template.reaches_out for template in self.templates())
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -174,12 +183,19 @@ class ServiceAction:
         kind: The action's key.
         parameters: What stands under it, as in the document; a text with `${` that takes templates
             is a Template.
-        reaches_out: Whether a template has functions that ask `Environment.outside`.
     """
 
     kind: str
     parameters: Mapping[str, object]
-    reaches_out: bool
+
+    def templates(self) -> Iterator[Template]:
+        """Give every template that it has."""
+        return templates_in(self.parameters)
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a template has functions that ask `Environment.outside`."""
+        return any(template.reaches_out for template in self.templates())
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -209,7 +225,11 @@ class UnsupportedAction:
     kind: str
     parameters: Mapping[str, object]
     problem: str
-    reaches_out: ClassVar[bool] = False
+    reaches_out: ClassVar[bool] = False  # it is never rendered
+
+    def templates(self) -> Iterator[Template]:
+        """Give every template that it has."""
+        return templates_in(self.parameters)
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.

@@ -8,6 +8,7 @@ Source: AWS IoT Core Developer Guide, "Substitution templates".
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -17,7 +18,7 @@ from rules.fields import Fields, json_type, nearest
 from rules.message import Context
 from rules.template import Template, compile_template
 
-__all__ = ["ParameterReader", "TemplateTerms", "reaches_out", "render"]
+__all__ = ["ParameterReader", "TemplateTerms", "render", "templates_in"]
 
 # Texts come from a document: what of them goes into a sentence has a bound.
 _SHOWN_CHARACTERS: Final = 80
@@ -219,13 +220,17 @@ def render(value: object, shape: Shape, context: Context) -> object:
     return value
 
 
-def reaches_out(value: object) -> bool:
-    """Tell whether a template in what was read has functions that ask `Environment.outside`."""
+def templates_in(value: object) -> Iterator[Template]:
+    """Give every template in what was read."""
     if isinstance(value, Template):
-        return value.reaches_out
-    if isinstance(value, dict):
-        return any(reaches_out(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(reaches_out(item) for item in value)
+        yield value
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            for part in pair:
+                yield from templates_in(part)
+    elif isinstance(value, list):
+        for item in value:
+            yield from templates_in(item)
 
 
 def _expected(shape: Shape) -> str:

@@ -19,7 +19,7 @@ from rules.actions.kinds import (
     SqsAction,
     UnsupportedAction,
 )
-from rules.actions.parameters import ParameterReader, TemplateTerms, reaches_out
+from rules.actions.parameters import ParameterReader, TemplateTerms
 from rules.actions.table import ACTIONS
 from rules.errors import Problem
 from rules.fields import json_type, nearest
@@ -93,7 +93,7 @@ def read_action(
         elif kind == "republish":
             action = _republish(read, terms)
         else:
-            action = ServiceAction(kind, read, reaches_out(read))
+            action = ServiceAction(kind, read)
     else:
         action = _unsupported(kind, parameters, path, terms, problems, warnings)
     return action if len(problems) == before else None

@@ -53,7 +53,7 @@ class HttpBatches:
 
         Raises:
             ActionFailed: The batch could not be posted, or the payload cannot be in one.
-        TryAgain: As `post` raises it.
+            TryAgain: It was not even sent.
         """
         item = batch_item(payload)
         batch = self._open.get(request)

@@ -16,7 +16,7 @@ from gateway.broker.basic_ingest import BASIC_INGEST
 from gateway.engine.outbox import ERROR_ACTION, STATEMENT
 from gateway.engine.traces.ring import Outcome
 from gateway.mqtt.topics import Dialect, matches
-from rules.syntax import Binary, Call, Node, Query, Unary, children
+from rules.syntax import Binary, Node, Unary
 
 __all__ = ["Past", "concerns", "look_back", "look_back_without_rule", "shown_payload"]
 
@@ -26,7 +26,7 @@ MAX_BRIEF_CHARACTERS: Final = 200
 MAX_OUTPUT_BYTES: Final = 16 * 1024
 
 # They give something else each time.
-_VARYING: Final = ("newuuid", "rand")
+_VARYING: Final = frozenset(("newuuid", "rand"))
 
 _MAY_DIFFER: Final = "the time, or a random value, is not the same"
 
@@ -229,7 +229,8 @@ def _doubts(
         subject = "were it enabled, it" if document.disabled else "as it is now, it"
         yield f"{subject} would not fire: {why}" if why else f"{subject} would fire"
         return
-    varying = sorted({each for each in _functions(document.statement.query) if each in _VARYING})
+    calls = rules.calls_of(document, statement_only=outcome is None)
+    varying = sorted({call.name.lower() for call in calls} & _VARYING)
     if varying:
         names = " and ".join(f"{name}()" for name in varying)
         yield f"{names} gave something else when the message came"
@@ -239,19 +240,6 @@ def _doubts(
         yield f"evaluated again it does not fire: {why}; {_MAY_DIFFER}"
     elif outcome is None and not why:
         yield f"evaluated again it fires: {_MAY_DIFFER}, or the publish was refused then"
-
-
-def _functions(query: Query) -> Iterator[str]:
-    """Give the name of every function that a statement calls, in lower case."""
-    waiting = [item.expression for item in query.items]
-    waiting += [assignment.expression for assignment in query.assignments]
-    if query.where is not None:
-        waiting.append(query.where)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Call):
-            yield node.name.lower()
-        waiting.extend(children(node))
 
 
 def _what_stopped(outcome: Outcome) -> str:

@@ -294,7 +294,7 @@ def test_a_server_that_is_not_there_gets_three_tries(run, tmp_path) -> None:
             async with acting(tmp_path, url) as gateway:
                 error = await gateway.failure(url)
                 assert "refuses connections (3 tries)" in str(error)
-                assert "check that the server runs" in error.told()
+                assert "Check that the server runs" in error.told()
 
     run(main())
 
