@@ -132,6 +132,11 @@ class Message:
             members = self.members = document if isinstance(document, dict) else _NO_MEMBERS
         return members
 
+    def forget(self) -> None:
+        """Let go of what the payload was read into; it is read again when it is needed."""
+        self.document = None
+        self.members = None
+
 
 def _new_uuid() -> str:
     return str(uuid.uuid4())

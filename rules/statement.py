@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, final
+from weakref import WeakValueDictionary
 
 from rules.bounds import measure_query
 from rules.compiler import Compiler
@@ -75,15 +76,67 @@ def compile(sql: str, version: str = DEFAULT_VERSION) -> Statement:  # noqa: A00
     dialect = dialect_of(version)
     query = parse(sql)
     copies = measure_query(query)
+    key = _key(sql, query.topic_filter, dialect)
+    body = None if key is None else _bodies.get(key)
+    if body is None:
+        body = _compile_body(query, dialect)
+        if key is not None and not body.warnings:  # a warning has its place in the text
+            _bodies[key] = body
+    warnings = body.warnings
+    if query.topic_filter is not None:
+        warning = filter_warning(query.topic_filter)
+        if warning:
+            warnings = (*warnings, warning)
+    return Statement(sql, query, dialect, body, warnings, copies)
+
+
+@final
+class _Body:
+    """All of a statement but FROM, compiled."""
+
+    __slots__ = (
+        "__weakref__",
+        "assigned",
+        "reaches_out",
+        "selection",
+        "warnings",
+        "where",
+    )
+
+    def __init__(
+        self,
+        assigned: tuple[Expression, ...],
+        where: Expression | None,
+        selection: Selection,
+        compiler: Compiler,
+    ) -> None:
+        self.assigned = assigned
+        self.where = where
+        self.selection = selection
+        self.reaches_out = compiler.reaches_out
+        self.warnings = tuple(compiler.warnings)
+
+
+# A thousand rules that differ in their topics alone share what they do with a message: a processor
+# has it at hand for each of them.
+_bodies: Final[WeakValueDictionary[tuple[Dialect, str, str], _Body]] = WeakValueDictionary()
+
+
+def _key(sql: str, topic_filter: str | None, dialect: Dialect) -> tuple[Dialect, str, str] | None:
+    """Return what statements have in common that differ in FROM alone; None if that is not sure."""
+    for quote in "'\"":
+        before, literal, after = sql.partition(f"{quote}{topic_filter}{quote}")
+        if literal and literal not in after:
+            return dialect, before, after
+    return None
+
+
+def _compile_body(query: Query, dialect: Dialect) -> _Body:
     compiler = Compiler(dialect)
     assigned = _compile_assignments(query, compiler)
     where = None if query.where is None else compiler.compile(query.where).run
     selection = compile_selection(query.items, query.is_value, compiler)
-    if query.topic_filter is not None:
-        warning = filter_warning(query.topic_filter)
-        if warning:
-            compiler.warnings.append(warning)
-    return Statement(sql, query, compiler, assigned, where, selection, copies)
+    return _Body(assigned, where, selection, compiler)
 
 
 def _compile_assignments(query: Query, compiler: Compiler) -> tuple[Expression, ...]:
@@ -137,6 +190,7 @@ class Statement:
 
     __slots__ = (
         "_assigned",
+        "_body",
         "_copies",
         "_forwards",
         "_plain",
@@ -156,27 +210,27 @@ class Statement:
         self,
         sql: str,
         query: Query,
-        compiler: Compiler,
-        assigned: tuple[Expression, ...],
-        where: Expression | None,
-        selection: Selection,
+        dialect: Dialect,
+        body: _Body,
+        warnings: tuple[str, ...],
         copies: int,
     ) -> None:
         self.sql = sql
-        self.dialect = compiler.dialect
-        self.version = compiler.dialect.version
+        self.dialect = dialect
+        self.version = dialect.version
         self.topic_filter = query.topic_filter
         self.variables = tuple(assignment.name for assignment in query.assignments)
-        self.reaches_out = compiler.reaches_out
-        self.warnings = tuple(compiler.warnings)
+        self.reaches_out = body.reaches_out
+        self.warnings = warnings
         self.query = query
         # How many times over what came in, or a text of the statement, can stand in the result.
         self._copies = copies
-        self._assigned = assigned
-        self._where = where
-        self._selection = selection
-        self._forwards = selection.is_whole
-        self._plain = selection.plain
+        self._body = body
+        self._assigned = body.assigned
+        self._where = body.where
+        self._selection = body.selection
+        self._forwards = body.selection.is_whole
+        self._plain = body.selection.plain
 
     def evaluate(self, message: Message, environment: Environment) -> bytes | None:
         """Evaluate the statement for one message.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.cli.commands import Commands
     from gateway.cli.lines import Line
     from gateway.control.rule_documents import AppliedRules, RuleList, ShownRule
-    from gateway.engine import LoadedRules
+    from gateway.engine.catalogue.loading import RuleFileProblem
 
 __all__ = ["add_parsers", "run_apply", "run_list", "run_show", "run_switch"]
 
@@ -168,35 +168,35 @@ def run_apply(options: argparse.Namespace) -> int:
 
 def _judge(folder: Path) -> list[tuple[str, str]] | None:
     """Return every rule file's name and text; None, once it is told, if one gives no rule."""
-    from gateway.engine import load_rules
     from gateway.engine.catalogue.loading import told
+    from gateway.engine.catalogue.rule_files import read_rule_files
 
     if not folder.is_dir():
         raise SettingsError(f"{folder} is no folder", hint="name a folder with rule files")
-    loaded = load_rules(folder)
-    if loaded.problems:
-        _tell(folder, loaded)
+    found, problems = read_rule_files(folder)
+    if problems:
+        _tell(folder, problems)
         return None
     texts = []
-    for file, document in loaded.rules:
-        for warning in document.warnings:
-            print(harmless(sentence(f"warning: {file}: {told(warning)}")), file=sys.stderr)
+    for each in found:
+        for warning in each.document.warnings:
+            print(harmless(sentence(f"warning: {each.file}: {told(warning)}")), file=sys.stderr)
         try:
-            texts.append((file.name, file.read_text(encoding="utf-8")))
+            texts.append((each.file.name, each.file.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{file} cannot be read: {error}") from None
+            raise SettingsError(f"{each.file} cannot be read: {error}") from None
     return texts
 
 
-def _tell(folder: Path, loaded: LoadedRules) -> None:
+def _tell(folder: Path, problems: Sequence[RuleFileProblem]) -> None:
     from gateway.cli.rule_problems import place_of
 
-    count = len(loaded.problems)
+    count = len(problems)
     lines = [
         f"weir: {count} of the files in {folder} give{'s' if count == 1 else ''} no rule, so "
         "nothing was changed:"
     ]
-    for found in loaded.problems:
+    for found in problems:
         for at, problem in enumerate(found.problems):
             lines.append(f"  {harmless(sentence(f'{found.file}: {problem}'))}")
             if found.found:

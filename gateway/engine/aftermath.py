@@ -18,9 +18,8 @@ from gateway.engine.error_action import Cause, error_message, failure_of
 from gateway.engine.failures import ActionFailed
 from gateway.engine.outbox import ERROR_ACTION, Failure, Outbox
 from gateway.engine.tally import Tally
-from gateway.engine.traces.ring import Traced, Traces
+from gateway.engine.traces.ring import Traces
 from gateway.errors import StoreError
-from gateway.message import Message
 from gateway.metrics import Counter
 
 __all__ = ["REACHING", "SLOW", "Aftermath", "Equipment", "carry_out_error_action"]
@@ -51,11 +50,6 @@ class Equipment:
     traces: Traces
     evaluated: Counter
     monotonic_s: Callable[[], float]
-
-    def begin(self, message: Message) -> Traced:
-        """Enter a message that a rule is the first to look at: into the traces, and as a cause."""
-        self.actions.budget.follow(message)
-        return self.traces.begin(message)
 
 
 @final
@@ -106,7 +100,7 @@ class Aftermath:
             if failures:
                 self.act_on_error(cause, context, failures)
             return set()
-        stored = self._error_action_of(context)
+        stored = self.stored(context)
         outbox.add(
             cause.job(
                 self._document.name,
@@ -118,7 +112,7 @@ class Aftermath:
         )
         return {number for _, number, _ in admitted}
 
-    def _error_action_of(self, context: rules.Context) -> str | None:
+    def stored(self, context: rules.Context) -> str | None:
         """Return the error action with its templates replaced, for the outbox to keep."""
         action = self._document.error_action
         if action is None:
@@ -137,7 +131,7 @@ class Aftermath:
         Raises:
             StoreError: Something durable was refused.
         """
-        stored = self._error_action_of(context)
+        stored = self.stored(context)
         if stored is not None:
             carry_out_error_action(
                 self._equipment, self._document.name, self._error_tally, stored, cause, failures

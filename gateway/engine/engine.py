@@ -146,6 +146,7 @@ class Engine:
         self._rules[document.name] = rule
         if before is not None:
             self._unsubscribe(before)
+        self._reaching.came()
         for warning in document.warnings:
             log.warning("rule %s: %s", document.name, told(warning))
 

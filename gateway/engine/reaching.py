@@ -21,8 +21,13 @@ from gateway.message import Message, Publisher
 
 __all__ = ["ReachingRule", "ReachingRules", "reaching_parameters"]
 
-# Each rule has one evaluation under way at most. Beyond so many rules at once, they take turns.
-MAX_THREADS: Final = 8
+# Each rule has one evaluation under way at most, which may wait for its answer for seconds. Beyond
+# so many rules at once, they take turns. A thread that waits takes some fifty kilobytes.
+MAX_THREADS: Final = 64
+
+# How long what waits for a rule that is not there goes on waiting: its file may be broken, and
+# somebody at it.
+PATIENCE_S: Final = 600.0
 
 Rendered = Sequence[Mapping[str, object] | ActionFailed]
 
@@ -31,7 +36,9 @@ class ReachingRule(Protocol):
     """What is needed of a rule."""
 
     document: rules.RuleDocument
-    evaluated: int
+
+    def count_evaluation(self) -> None:
+        """Count one."""
 
     def finish(
         self, cause: Cause, context: rules.Context, output: bytes, rendered: Rendered
@@ -85,11 +92,18 @@ class ReachingRules:
         self._traces = traces
         self._now_ms = now_ms
         self._account = account
+        self._came = asyncio.Event()
+        self._missing_since_s: dict[str, float] = {}
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="weir-rule")
 
     def close(self) -> None:
         """Wait for nothing: what is under way ends by its own time limits."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def came(self) -> None:
+        """Take note that a rule has come: somebody may wait for it."""
+        self._came.set()
+        self._came = asyncio.Event()
 
     def target(self, parameters: Mapping[str, object]) -> str:
         """Return the rule's name."""
@@ -111,9 +125,7 @@ class ReachingRules:
             StoreError: Something durable was refused; all of it is to be done again.
         """
         name = self.target(parameters)
-        rule = self._find(name)
-        if rule is None:
-            raise ActionFailed(f"the rule {name} is not there any more")
+        rule = await self._wait_for(name)
         client_id = cast("str | None", parameters["clientId"])
         publisher = Publisher(
             str(parameters["publisher"]),
@@ -129,7 +141,7 @@ class ReachingRules:
         now_ms = self._now_ms()  # the gateway's clock belongs to the loop's thread
         environment = rules.Environment(lambda: now_ms, self._account, outside=self._outside)
         context = rules.Context(subject, environment)
-        rule.evaluated += 1
+        rule.count_evaluation()
         outcome = self._traces.outcome(trace_id, name)
         loop = asyncio.get_running_loop()
         try:
@@ -150,6 +162,27 @@ class ReachingRules:
             traced = self._traces.find(trace_id)
             if traced is not None:  # its WHERE was not true, as of all rules that are not listed
                 traced.outcomes.remove(outcome)
+
+    async def _wait_for(self, name: str) -> ReachingRule:
+        """Return a rule, if need be once it is there; nothing else of its lane could run."""
+        rule = self._find(name)
+        if rule is not None:
+            self._missing_since_s.pop(name, None)
+            return rule
+        loop = asyncio.get_running_loop()
+        since_s = self._missing_since_s.setdefault(name, loop.time())
+        try:
+            async with asyncio.timeout_at(since_s + PATIENCE_S):
+                while rule is None:
+                    await self._came.wait()
+                    rule = self._find(name)
+        except TimeoutError:
+            raise ActionFailed(
+                f"the rule {name} is not there any more",
+                hint="Its messages waited for it; put it back before long to have them evaluated.",
+            ) from None
+        del self._missing_since_s[name]
+        return rule
 
 
 def _evaluate(

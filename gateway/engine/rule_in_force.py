@@ -77,7 +77,7 @@ class RuleInForce:
         self._environment = equipment.environment
         self._evaluate_in = document.statement.evaluate_in
         self._evaluated = equipment.evaluated
-        self._begin = equipment.begin
+        self._begin = equipment.traces.begin
         numbered = list(enumerate(document.actions))
         self._fast: tuple[tuple[int, Perform], ...] = tuple(
             (number, equipment.actions.compile(action, name))
@@ -99,17 +99,17 @@ class RuleInForce:
         traced: Traced | None = message.traced
         if traced is None:
             traced = self._begin(message)
-        context = rules.Context(traced.subject or traced.see(), self._environment)
+        context = rules.Context(traced.subject, self._environment)
         self._evaluated.value += 1
         self.evaluated += 1
         try:
             output = self._evaluate_in(context)
         except rules.EvaluationFailed as error:
-            self._no_result(traced, context, f"{error}; no action ran")
+            self._no_result(message, context, f"{error}; no action ran")
             return
         except Exception as error:
             # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
-            self._no_result(traced, context, f"this is a fault of Weir's: {error!r:.200}", error)
+            self._no_result(message, context, f"this is a fault of Weir's: {error!r:.200}", error)
             return
         if output is None:
             return
@@ -131,7 +131,7 @@ class RuleInForce:
         if failures is None and not self._slow:
             traced.outcomes.append(self._fired)
             return
-        self._settle(traced, context, output, failures or [])
+        self._settle(message, context, output, failures or [])
 
     def take_on(self, message: Message) -> None:
         """Leave one message to the outbox: this rule reaches out, and that may take its time.
@@ -149,10 +149,17 @@ class RuleInForce:
         try:
             target = outbox.admit(REACHING, parameters, len(message.payload))
         except ActionFailed as error:
-            self._no_result(traced, None, error.told())
+            self._no_result(message, None, error.told())
             return
-        outbox.add(cause.job(name, message.payload), [(target, STATEMENT, parameters)])
+        context = rules.Context(traced.subject, self._environment)
+        job = cause.job(name, message.payload, error_action=self._aftermath.stored(context))
+        outbox.add(job, [(target, STATEMENT, parameters)])
         traced.outcomes.append(Outcome(name, waiting={STATEMENT}))
+
+    def count_evaluation(self) -> None:
+        """Count an evaluation that was not on the way of a message."""
+        self._evaluated.value += 1
+        self.evaluated += 1
 
     # --- the rest of a message ----------------------------------------------------------------
 
@@ -299,24 +306,28 @@ class RuleInForce:
 
     def _no_result(
         self,
-        traced: Traced,
+        message: Message,
         context: rules.Context | None,
         reason: str,
         fault: Exception | None = None,
     ) -> None:
         name = self.document.name
+        traced: Traced = message.traced
+        self._equipment.actions.budget.follow(message)
         self.statement.fail(traced.topic, reason, fault)
         traced.outcomes.append(Outcome(name, error=reason))
         if self.document.error_action is not None:
-            context = context or rules.Context(traced.see(), self._environment)
+            context = context or rules.Context(traced.subject, self._environment)
             self._aftermath.act_on_error(
                 self._cause(traced), context, [statement_failure(name, reason)]
             )
 
     def _settle(
-        self, traced: Traced, context: rules.Context, output: bytes, failures: list[Failure]
+        self, message: Message, context: rules.Context, output: bytes, failures: list[Failure]
     ) -> None:
         """Take on the slow actions, or tell of the failures."""
+        traced: Traced = message.traced
+        self._equipment.actions.budget.follow(message)
         slow: list[tuple[int, Mapping[str, object]]] = []
         for number, action in self._slow:
             try:

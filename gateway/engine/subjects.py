@@ -36,12 +36,15 @@ def make_subject(
     """
     if topic.startswith(BASIC_INGEST):
         topic = topic[len(BASIC_INGEST) :].partition("/")[2]
+    client_id, principal, source_ip = publisher.client_id, publisher.principal, publisher.source_ip
+    if not properties and trace_id is None:  # nearly always, and naming them costs as much again
+        return rules.Message(topic, payload, client_id, principal, source_ip)
     return rules.Message(
         topic,
         payload,
-        publisher.client_id,
-        publisher.principal,
-        publisher.source_ip,
+        client_id,
+        principal,
+        source_ip,
         trace_id=trace_id,
         properties=(lambda: _read(properties)) if properties else None,
     )

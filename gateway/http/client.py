@@ -131,7 +131,7 @@ class HttpClient:
         *,
         user_agent: str = "weir",
         tls: ssl.SSLContext | None = None,
-        max_connections: int = 128,
+        max_connections: int = 256,
         max_connections_per_host: int = 16,
         max_lookups: int = 8,
     ) -> None:

@@ -20,7 +20,7 @@ __all__ = ["MAX_URL_CHARACTERS", "HttpUrl"]
 MAX_URL_CHARACTERS: Final = 2000
 
 _PORTS: Final = {"http": 80, "https": 443}
-_FORM: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)(?:#.*)?")
+_FORM: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)(#?).*", re.DOTALL)
 _UNUSABLE: Final = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _AUTHORITY: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -51,7 +51,7 @@ class HttpUrl:
 
     @classmethod
     def parse(cls, text: str) -> HttpUrl:
-        """Read an address; a fragment is left out, spaces and letters beyond ASCII are encoded.
+        """Read an address; spaces and letters beyond ASCII are encoded.
 
         Raises:
             ValueError: It is none, or none that is safe to use; the message says why.
@@ -63,6 +63,8 @@ class HttpUrl:
             if _UNUSABLE.search(text):
                 raise ValueError("it has a control character or a backslash; percent-encode it")
             raise ValueError("it is no address that begins with https:// or http://")
+        if found[4]:
+            raise ValueError("it has a fragment, which no server gets to see; write # as %23")
         scheme = found[1].lower()
         if scheme not in _PORTS:
             raise ValueError(f"its scheme is {scheme[:20]!r}; use https or http")

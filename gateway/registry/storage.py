@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Final, final
 
+import orjson
 from tinydb.storages import Storage
 
 from gateway.errors import RegistryError
@@ -26,6 +27,8 @@ Tables = dict[str, dict[str, dict[str, Json]]]
 
 # A person's configuration is a few hundred documents; more than this is some other file.
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+
+_READABLE: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
 _REMEDY: Final = "Put a copy of it in its place, or correct it by hand; it was left as it is."
 
@@ -52,7 +55,7 @@ class RegistryFile(Storage):
 
     def read(self) -> Tables:
         """Return what was last written, as a copy that may be changed."""
-        tables: Tables = json.loads(self._text)
+        tables: Tables = orjson.loads(self._text)
         return tables
 
     def write(self, data: Tables) -> None:
@@ -63,7 +66,10 @@ class RegistryFile(Storage):
         """
         # Empty tables say nothing; TinyDB keeps those whose last document has gone.
         tables = {name: table for name, table in data.items() if table}
-        text = json.dumps(tables, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        try:
+            text = orjson.dumps(tables, option=_READABLE)
+        except TypeError as error:  # such as a number of more than 64 bits, written by hand
+            raise RegistryError(f"{self._path} cannot be written: {error}", hint=_REMEDY) from error
         if len(text) > MAX_FILE_BYTES:
             raise RegistryError(
                 f"{self._path} would be larger than {MAX_FILE_BYTES} bytes",
@@ -77,7 +83,7 @@ class RegistryFile(Storage):
                 hint="Look at the disk's free space and the folder's permissions.",
             ) from error
         self._text = text
-        self._tables = json.loads(text)
+        self._tables = orjson.loads(text)  # a copy: what was given may be changed afterwards
 
     def table(self, name: str) -> dict[str, dict[str, Json]]:
         """Return a table's documents by key; not to be changed."""

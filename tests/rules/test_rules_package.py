@@ -37,6 +37,7 @@ SEAMS = {
     "random": "message.py",  # the default of an argument
     "re2": "regex/linear.py",
     "regex": "regex/limited.py",
+    "weakref": "statement.py",
     "uuid": "message.py",  # likewise
     "zoneinfo": "dates",
 }

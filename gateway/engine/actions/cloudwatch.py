@@ -32,6 +32,8 @@ MAX_EVENT_BYTES: Final = 256 * 1024
 _GROUP: Final = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 MAX_NAME_CHARACTERS: Final = 255
 
+MAX_VALUE: Final = 2.0**360
+
 # Names may come out of payloads.
 MAX_METRICS: Final = 1000
 
@@ -243,8 +245,11 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise ActionFailed(f"metricValue {text[:80]!r} is no number")
+    if not abs(value) <= MAX_VALUE:
+        raise ActionFailed(
+            f"metricValue {text[:80]!r} is no number of CloudWatch",
+            hint="It is from -2^360 to 2^360.",
+        )
     return value
 
 

@@ -9,6 +9,7 @@ Source: AWS IoT Core Developer Guide, "HTTP" (retry logic); AWS IoT Core quotas,
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -46,7 +47,7 @@ class HttpAction:
         max_parallel: How many requests one server gets at once.
     """
 
-    concurrency: Final = 64
+    concurrency: Final = 32
     """More than are posted at once, so that batches can fill up."""
 
     def __init__(
@@ -102,11 +103,15 @@ class HttpAction:
         if not any(name.lower() == "content-type" for name, _ in headers):
             kind = "application/json" if request.batch is not None else content_type(body)
             headers = (*headers, ("Content-Type", kind))
-        async with self._gates.through(request.url.origin):
-            await self._try(request, headers, body)
+        async with self._gates.through(request.url.origin) as gate:
+            await self._try(request, headers, body, gate)
 
     async def _try(
-        self, request: HttpActionRequest, headers: Sequence[tuple[str, str]], body: bytes
+        self,
+        request: HttpActionRequest,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        gate: _Gate,
     ) -> None:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._total_s
@@ -114,7 +119,7 @@ class HttpAction:
         tries = 1
         while True:
             failure, again = await self._post_once(
-                request, headers, body, max(deadline_s - loop.time(), 0.001)
+                request, headers, body, max(deadline_s - loop.time(), 0.001), gate
             )
             if failure is None:
                 return
@@ -131,6 +136,7 @@ class HttpAction:
         headers: Sequence[tuple[str, str]],
         body: bytes,
         timeout_s: float,
+        gate: _Gate,
     ) -> tuple[ActionFailed | None, bool]:
         """Return what went wrong, and whether another try may help."""
         try:
@@ -142,10 +148,12 @@ class HttpAction:
                 max_answer_bytes=_MAX_ANSWER_BYTES,
             )
         except HttpFailed as error:
+            gate.is_silent = error.reason == "timeout"
             if error.reason == "stopped":
                 raise TryAgain(str(error), after_s=1.0) from None
             failure = ActionFailed(str(error), hint=error.hint)
             return failure, error.reason in _NOT_REACHED
+        gate.is_silent = False
         if 200 <= answer.status < 300:
             return None, False
         told = f"{request.url.shown} answered {_status_words(answer.status)}"
@@ -160,30 +168,81 @@ class HttpAction:
 
 @final
 class _Gate:
-    """The way to one server."""
+    """The way to one server.
 
-    __slots__ = ("slots", "users")
+    Attributes:
+        running: Requests under way.
+        users: Those that wait for their turn as well.
+        is_silent: Whether the last request found no answer in its time.
+    """
+
+    __slots__ = ("_max_parallel", "_waiting", "is_silent", "running", "users")
 
     def __init__(self, max_parallel: int) -> None:
-        self.slots = asyncio.Semaphore(max_parallel)
+        self._max_parallel = max_parallel
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.is_silent = False
+        self.running = 0
         self.users = 0
+
+    async def enter(self) -> None:
+        """Wait for a turn. One that does not answer gets one request at a time."""
+        while self.running >= self._limit:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._let_in()  # its turn is another's
+                raise
+            finally:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        self.running += 1
+
+    def leave(self) -> None:
+        """End a turn."""
+        self.running -= 1
+        self._let_in()
+
+    @property
+    def _limit(self) -> int:
+        return 1 if self.is_silent else self._max_parallel
+
+    def _let_in(self) -> None:
+        for _ in range(self._limit - self.running):
+            if not self._waiting:
+                break
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
 
 
 @final
 class _Gates:
-    """Lets a few requests at a time through to each server; waiting costs none of their time."""
+    """Lets a few requests at a time through to each server; waiting costs none of their time.
+
+    A server that does not answer holds a connection for as long as a request may take; many such
+    servers would hold all there are.
+    """
 
     def __init__(self, max_parallel: int) -> None:
         self._max_parallel = max_parallel
         self._gates: dict[str, _Gate] = {}
 
     @asynccontextmanager
-    async def through(self, origin: str) -> AsyncIterator[None]:
-        gate = self._gates.setdefault(origin, _Gate(self._max_parallel))
+    async def through(self, origin: str) -> AsyncIterator[_Gate]:
+        gate = self._gates.get(origin)
+        if gate is None:
+            gate = self._gates[origin] = _Gate(self._max_parallel)
         gate.users += 1
         try:
-            async with gate.slots:
-                yield
+            await gate.enter()
+            try:
+                yield gate
+            finally:
+                gate.leave()
         finally:
             gate.users -= 1
             if not gate.users:

@@ -96,8 +96,10 @@ class ApiRules:
         """
         if len(self.names() | payloads.keys()) > MAX_API_RULES:
             raise TooManyRules(f"there would be more than {MAX_API_RULES} rules of the API")
-        kept = {name: rule.payload for name, rule in self.rules.items()} | dict(payloads)
-        size_bytes = sum(len(orjson.dumps(payload)) for payload in kept.values())
+        size_bytes = sum(_size_bytes(payload) for payload in payloads.values())
+        size_bytes += sum(
+            rule.size_bytes for name, rule in self.rules.items() if name not in payloads
+        )
         if size_bytes > MAX_API_BYTES:
             raise TooManyRules(
                 f"the rules of the API would take {size_bytes} bytes, and may take {MAX_API_BYTES}"
@@ -173,4 +175,10 @@ class ApiRules:
     def _rule(
         self, name: str, payload: Payload, document: RuleDocument, created_ms: int
     ) -> CatalogueRule:
-        return CatalogueRule(name, payload, document, None, created_ms, self._arn_prefix + name)
+        arn = self._arn_prefix + name
+        size_bytes = _size_bytes(payload)
+        return CatalogueRule(name, payload, document, None, created_ms, arn, size_bytes=size_bytes)
+
+
+def _size_bytes(payload: Payload) -> int:
+    return len(orjson.dumps(payload))

@@ -31,6 +31,7 @@ class CatalogueRule:
             written.
         arn: Its ARN.
         shadows: Whether an API rule of its name is hidden by the file.
+        size_bytes: What the payload of a rule of the API weighs against their limit.
     """
 
     name: str
@@ -40,6 +41,7 @@ class CatalogueRule:
     created_ms: int
     arn: str
     shadows: bool = False
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,18 @@ class Outbox:
         self._adding: set[str] = set()
         self._ending: set[int] = set()
         self._changing: dict[int, Job] = {}
-        self._stopped = False
+        self._may_run = False
         self.waiting: Counter[tuple[str, int]] = Counter()
         self._done = metrics.counter("rules.outbox.done", "actions of the outbox that succeeded")
         self._failures = metrics.counter("rules.outbox.failed", "actions of the outbox that failed")
         self._retries = metrics.counter("rules.outbox.retries", "tries after the first")
         self._full = metrics.counter("rules.outbox.refused", "actions that found the outbox full")
+        # From here on everything is followed, so that `start` finds the counts right.
+        self._count()
+        store.before_batch.append(self._begin_batch)
+        store.after_commit.append(self._committed)
+        store.after_failure.append(self._undone)
+        store.after_room.append(self._run_all)
         metrics.gauge("rules.outbox.bytes", lambda: self._bytes)
         metrics.gauge(
             "rules.outbox.waiting", lambda: sum(lane.waiting for lane in self._lanes.values())
@@ -121,12 +127,8 @@ class Outbox:
     # --- beginning and end -----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take up what the last process left."""
-        self._count()
-        self._store.before_batch.append(self._begin_batch)
-        self._store.after_commit.append(self._committed)
-        self._store.after_failure.append(self._undone)
-        self._store.after_room.append(self._run_all)
+        """Run what waits: what the last process left, and what was taken on since."""
+        self._may_run = True
         waiting = sum(lane.waiting for lane in self._lanes.values())
         if waiting:
             log.info("%d action(s) of rules wait from before and run now", waiting)
@@ -134,7 +136,7 @@ class Outbox:
 
     async def stop(self) -> None:
         """Stop what runs; all that is not at an end runs again after the next start."""
-        self._stopped = True
+        self._may_run = False
         running = []
         for lane in self._lanes.values():
             for timer in lane.aside.values():
@@ -160,14 +162,20 @@ class Outbox:
         """
         target = f"{kind} {self._actions[kind].target(parameters)}"
         lane = self._lanes.get(target)
-        if lane is not None and lane.size_bytes + size_bytes > self._max_target_bytes:
+        # A target may take as much as it leaves to others: however many take nothing, there is
+        # room for one that does.
+        free_bytes = self._max_bytes - self._bytes
+        if lane is not None and lane.size_bytes + size_bytes > min(
+            self._max_target_bytes, free_bytes - size_bytes
+        ):
             self._full.value += 1
             raise ActionFailed(
                 f"too much waits for {target} already: {lane.waiting} messages with "
                 f"{lane.size_bytes:,} bytes",
-                hint=lane.last_failure or "Raise rules.outbox_target_bytes, or send less.",
+                hint=lane.last_failure
+                or "Raise rules.outbox_target_bytes and rules.outbox_max_bytes, or send less.",
             )
-        if self._bytes + size_bytes > self._max_bytes:
+        if size_bytes > free_bytes:
             self._full.value += 1
             raise ActionFailed(
                 f"too much waits in the outbox already: {self._bytes:,} bytes",
@@ -275,7 +283,7 @@ class Outbox:
 
     def _run(self, lane: Lane) -> None:
         """Begin as many entries of a lane as may run."""
-        while not self._stopped and lane.may_run:
+        while self._may_run and lane.may_run:
             entry = self._next(lane)
             if entry is None:
                 break

@@ -12,7 +12,7 @@ from typing import Final, final
 
 import rules
 from gateway.engine.subjects import make_subject
-from gateway.message import Message, Publisher
+from gateway.message import Message
 
 __all__ = ["Outcome", "Traced", "Traces"]
 
@@ -58,73 +58,49 @@ class Outcome:
 class Traced:
     """One message that concerned a rule.
 
-    Attributes:
+    Args:
+        message: The message.
         sequence: Its place among all of them since the gateway started.
+        at_s: When it came, in monotonic time.
+
+    Attributes:
         topic: The topic it was published to.
-        payload: Its payload.
         publisher: Who published it.
         properties: Its MQTT 5 properties, as on the wire.
         depth: How many republish actions led to it.
-        at_s: When it came, in monotonic time.
         outcomes: What rules did with it, in the order in which they did.
-        subject: What rules see of it while they are at it; None before and after.
-        trace_id: Its identifier once somebody asked for it, or None.
+        subject: What rules see of it, made once however many rules match.
+        size_bytes: What it weighs in the ring.
     """
 
     __slots__ = (
         "at_s",
         "depth",
         "outcomes",
-        "payload",
         "properties",
         "publisher",
         "sequence",
+        "size_bytes",
         "subject",
         "topic",
-        "trace_id",
     )
 
-    def __init__(
-        self,
-        sequence: int,
-        topic: str,
-        payload: bytes,
-        publisher: Publisher,
-        properties: bytes,
-        depth: int,
-        at_s: float,
-    ) -> None:
+    def __init__(self, message: Message, sequence: int, at_s: float) -> None:
+        payload = message.payload
         self.sequence = sequence
-        self.topic = topic
-        self.payload = payload
-        self.publisher = publisher
-        self.properties = properties
-        self.depth = depth
+        self.topic = topic = message.topic
+        self.publisher = publisher = message.publisher
+        self.properties = properties = message.properties
+        self.depth = message.depth
         self.at_s = at_s
         self.outcomes: list[Outcome] = []
-        self.subject: rules.Message | None = None
-        self.trace_id: str | None = None
-
-    def see(self) -> rules.Message:
-        """Return what rules see of it, made once however many rules match."""
-        subject = self.subject
-        if subject is None:
-            subject = self.subject = make_subject(
-                self.topic, self.payload, self.publisher, self.properties, self.trace_id
-            )
-        return subject
-
-    def release(self) -> None:
-        """Let go of what the payload was read into; it can be made again."""
-        subject = self.subject
-        if subject is not None:
-            self.trace_id = subject.trace_id
-            self.subject = None
+        self.subject = make_subject(topic, payload, publisher, properties)
+        self.size_bytes = len(payload) + len(topic) + len(properties) + _ENTRY_BYTES
 
     @property
-    def size_bytes(self) -> int:
-        """What it weighs in the ring."""
-        return len(self.payload) + len(self.topic) + len(self.properties) + _ENTRY_BYTES
+    def payload(self) -> bytes:
+        """Its payload."""
+        return self.subject.payload
 
 
 @final
@@ -155,62 +131,51 @@ class Traces:
         self._new_uuid = new_uuid
         self._ring: deque[Traced] = deque()
         self._bytes = 0
-        self._last: Traced | None = None
+        self._last: rules.Message | None = None
         self._sequence = 0
         self._by_id: dict[str, Traced] = {}
 
     def begin(self, message: Message) -> Traced:
         """Enter a message that a rule is about to look at; the first one that does calls this."""
         last = self._last
-        if last is not None and last.subject is not None:
-            last.release()
-        self._sequence += 1
-        traced = self._last = message.traced = Traced(
-            self._sequence,
-            message.topic,
-            message.payload,
-            message.publisher,
-            message.properties,
-            message.depth,
-            self._monotonic_s(),
-        )
+        if last is not None:
+            last.forget()
+        self._sequence = sequence = self._sequence + 1
+        traced = message.traced = Traced(message, sequence, self._monotonic_s())
+        self._last = traced.subject
         ring = self._ring
         ring.append(traced)
-        self._bytes += len(traced.payload) + len(traced.topic) + len(traced.properties)
-        self._bytes += _ENTRY_BYTES
-        while len(ring) > self._max_messages or self._bytes > self._max_bytes:
+        size_bytes = self._bytes + traced.size_bytes
+        while len(ring) > self._max_messages or size_bytes > self._max_bytes:
             oldest = ring.popleft()
-            self._bytes -= oldest.size_bytes
-            if self._by_id and oldest.trace_id is not None:
-                self._by_id.pop(oldest.trace_id, None)
+            size_bytes -= oldest.size_bytes
+            if self._by_id:
+                self._by_id.pop(oldest.subject.trace_id or "", None)
+        self._bytes = size_bytes
         return traced
 
     def id_of(self, traced: Traced) -> str:
         """Return the identifier of a message: what `traceid()` gives, and error actions name."""
         subject = traced.subject
-        found = traced.trace_id if subject is None else subject.trace_id
+        found = subject.trace_id
         if found is None:
-            found = self._new_uuid()
-            if subject is not None:
-                subject.trace_id = found
-        if traced.trace_id is None and self._ring and traced.sequence >= self._ring[0].sequence:
+            found = subject.trace_id = self._new_uuid()
+        if self._ring and traced.sequence >= self._ring[0].sequence:
             self._by_id[found] = traced
-        traced.trace_id = found
         return found
 
     def find(self, trace_id: str) -> Traced | None:
         """Return the message with this identifier, while the ring still holds it."""
         found = self._by_id.get(trace_id)
-        if found is None:
+        if found is None:  # SQL may have asked for it
             for traced in self._ring:
-                subject = traced.subject
-                if trace_id in (traced.trace_id, subject.trace_id if subject else None):
+                if traced.subject.trace_id == trace_id:
                     return traced
         return found
 
     def outcome(self, trace_id: str, rule: str) -> Outcome | None:
         """Return what a rule did with a message, where the outbox has or had a part in it."""
-        traced = self.find(trace_id)
+        traced = self._by_id.get(trace_id)  # who hands over to the outbox has asked for it
         if traced is not None:
             for outcome in reversed(traced.outcomes):
                 if outcome.rule == rule and outcome.waiting is not None:

@@ -86,8 +86,7 @@ def test_what_is_not_there_is_404_and_what_is_not_clear_409(room: TraceRoom) -> 
 
     def name_alike(here: Any) -> None:
         for number, traced in enumerate(here.engine.traces.recent()):
-            traced.release()
-            traced.trace_id = f"abcd-{number}"
+            traced.subject.trace_id = f"abcd-{number}"
 
     room.do(name_alike)
     with pytest.raises(GatewayRefused, match="2 messages begin with 'abcd'") as caught:

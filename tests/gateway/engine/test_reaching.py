@@ -242,17 +242,51 @@ def test_the_message_is_seen_as_it_was_after_a_restart(run: Run, tmp_path: Path)
     run(second())
 
 
-def test_a_rule_that_has_gone_drops_what_waits_for_it_and_says_so(
-    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_what_waits_for_a_rule_that_is_not_there_waits_until_it_is_back(
+    run: Run, tmp_path: Path
 ) -> None:
+    payload = asking(
+        "SELECT n, get_secret('key', 'SecretString', 'r') AS s FROM 'bench/+'", sqs("answers")
+    )
+
     async def main() -> None:
-        async with running(tmp_path) as here:
-            sql = "SELECT get_secret('key', 'SecretString', 'r') AS s FROM 'bench/+'"
-            here.apply({"r": asking(sql, sqs("alarms"))})
-            here.publish("bench/a", b"{}")
+        async with answering(tmp_path, "answers") as here:
+            here.apply({"r": payload})
+            here.publish("bench/a", b'{"n":1}')
+            here.publish("bench/a", b'{"n":2}')
+            here.engine.remove("r")
+            await here.store.flush()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert here.outbox_rows() == 2
+            here.apply_more("other", payload)
+            here.apply_more("r", payload)
+            await here.settled()
+            bodies = [json.loads(body)["n"] for body in await here.bodies("answers")]
+            assert bodies == [1, 2]
+
+    run(main())
+
+
+def test_what_waits_for_a_rule_in_vain_reaches_its_error_action(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.engine.reaching.PATIENCE_S", 0.05)
+
+    async def main() -> None:
+        async with running(tmp_path, "alarms", "errors") as here:
+            sql = "SET @n = n SELECT get_secret('key', 'SecretString', 'r') AS s FROM 'bench/+'"
+            here.apply({"r": asking(sql, sqs("alarms"), errorAction=sqs("errors"))})
+            for _ in range(3):
+                here.publish("bench/a", b'{"n":1}')
             here.engine.remove("r")
             await here.settled()
-            assert here.metrics.snapshot()["rules.outbox.failed"] == 1
+            assert here.metrics.snapshot()["rules.outbox.failed"] == 3
+            bodies = [json.loads(body) for body in await here.bodies("errors")]
+            assert len(bodies) == 3
+            for body in bodies:
+                (failure,) = body["failures"]
+                assert "the rule r is not there any more" in failure["errorMessage"]
 
     run(main())
     assert any("the rule r is not there any more" in text for text in caplog.messages)

@@ -416,7 +416,7 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(run, url: str, say
     ("text", "normal", "origin"),
     [
         ("HTTP://Host.Example", "http://host.example/", "http://host.example:80"),
-        ("https://host:443/a?b#c", "https://host/a?b", "https://host:443"),
+        ("https://host:443/a?b", "https://host/a?b", "https://host:443"),
         ("https://host:8443?b", "https://host:8443/?b", "https://host:8443"),
         ("http://[0:0::1]:81/", "http://[::1]:81/", "http://[::1]:81"),
         ("http://host/a b/ü%zz", "http://host/a%20b/%C3%BC%25zz", "http://host:80"),

@@ -139,6 +139,7 @@ def test_a_metric_is_one_of_the_gateways_own() -> None:
         ("metricValue", "warm", "'warm' is no number"),
         ("metricValue", "nan", "is no number"),
         ("metricValue", "1e999", "is no number"),
+        ("metricValue", "-2.4e108", "is no number"),
         ("metricValue", "", "is no number"),
         ("metricUnit", "Furlong", "is no unit of CloudWatch"),
         ("metricUnit", "seconds", "is no unit of CloudWatch"),

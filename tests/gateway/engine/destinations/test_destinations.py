@@ -376,7 +376,7 @@ def test_one_address_has_one_destination(run, tmp_path) -> None:
         async with endpoint() as server, held(tmp_path) as gateway:
             made = await gateway.all.create(server.url)
             with pytest.raises(DestinationExists) as exists:
-                await gateway.all.create(server.url.upper().replace("HTTP", "http") + "/#x")
+                await gateway.all.create(server.url.upper().replace("HTTP", "http") + "/")
             assert exists.value.arn == made.arn
             results = await asyncio.gather(
                 *(gateway.all.create(f"{server.url}/b") for _ in range(5)), return_exceptions=True
@@ -387,7 +387,16 @@ def test_one_address_has_one_destination(run, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "ftp://x/", "http://u@x/", "http://x/${topic()}", "https://x/../y", "x" * 3000]
+    "url",
+    [
+        "",
+        "ftp://x/",
+        "http://u@x/",
+        "http://x/${topic()}",
+        "https://x/../y",
+        "https://x/#y",
+        "x" * 3000,
+    ],
 )
 def test_an_address_that_cannot_be_used_is_refused(run, tmp_path, url: str) -> None:
     async def main() -> None:
@@ -535,7 +544,7 @@ def test_which_address_a_rule_needs_confirmed() -> None:
     [
         ("https://host.example/in", True),
         ("https://HOST.example:443/in", True),
-        ("https://host.example/in/dev/1?x=1#y", True),
+        ("https://host.example/in/dev/1?x=1", True),
         ("https://host.example/in?x", True),
         ("https://host.example/inbox", True),  # as AWS: the url begins with the confirmationUrl
         ("https://host.example/", False),
@@ -548,7 +557,7 @@ def test_which_address_a_rule_needs_confirmed() -> None:
         ("https://host.examplee/in", False),
         ("https://evil.example/https://host.example/in", False),
         ("https://evil.example/in?https://host.example/in", False),
-        ("https://evil.example#https://host.example/in", False),
+        ("https://evil.example?https://host.example/in", False),
         ("https://sub.host.example/in", False),
         ("https://host.example./in", False),
     ],

@@ -65,14 +65,11 @@ def test_so_many_bytes_are_kept_and_no_more() -> None:
 def test_what_a_payload_was_read_into_is_let_go() -> None:
     ring = Ring()
     first = ring.publish().traced
-    subject = first.see()
-    assert subject.read() == {"a": 1}
-    assert first.see() is subject, "it is made again for each rule"
-    subject.trace_id = "given by traceid()"
+    members = first.subject.read()
+    assert members == {"a": 1}
     ring.publish()
-    assert first.subject is None
-    assert sys.getrefcount(subject) == 2, "the ring holds what the payload was read into"
-    assert first.see().trace_id == "given by traceid()"
+    assert sys.getrefcount(members) == 2, "the ring holds what the payload was read into"
+    assert first.subject.read() == {"a": 1}
 
 
 def test_an_identifier_is_made_when_somebody_asks_and_stays() -> None:
@@ -82,8 +79,8 @@ def test_an_identifier_is_made_when_somebody_asks_and_stays() -> None:
     assert ring.traces.id_of(asked) == "id-1"
     assert ring.traces.find("id-1") is asked
     assert ring.traces.find("id-2") is None
-    assert other.see().trace_id is None, "an identifier was made that nobody asked for"
-    other.see().trace_id = "from SQL"
+    assert other.subject.trace_id is None, "an identifier was made that nobody asked for"
+    other.subject.trace_id = "from SQL"
     assert ring.traces.find("from SQL") is other
     assert ring.traces.id_of(other) == "from SQL"
     ring.publish()

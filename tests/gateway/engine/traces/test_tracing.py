@@ -80,7 +80,7 @@ def test_messages_are_found_by_the_beginning_of_their_identifier(with_rules: Wit
         for unknown in ("", "a", "zzzz", "0" * 36):
             with pytest.raises(MessageNotFound, match="is kept"):
                 here.tracing.find(unknown)
-        first.trace_id, second.trace_id = "abcd-1", "abcd-2"
+        first.subject.trace_id, second.subject.trace_id = "abcd-1", "abcd-2"
         with pytest.raises(AmbiguousMessage, match="2 messages begin with 'abcd'") as caught:
             here.tracing.find("abcd")
         assert caught.value.hint.endswith("abcd-1, abcd-2")
@@ -121,6 +121,6 @@ def test_asking_keeps_nothing_that_rules_saw(with_rules: WithRules) -> None:
             here.publish("site/7", b'{"celsius": 31.5}')
         first, _ = here.engine.traces.recent()
         await here.why(given=here.engine.traces.id_of(first))
-        assert first.subject is None
+        assert first.subject.members is None
 
     with_rules(main)
