@@ -18,13 +18,17 @@ import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
 from benchmarks.processes import Mosquitto, cpu_ns
+from benchmarks.rules import measure as measure_rules
+from benchmarks.rules import rows as rows_of_rules
 from benchmarks.sessions import Figures, sessions
 from benchmarks.sink import Sink
+from benchmarks.slow_actions import rows as rows_of_slow_actions
+from benchmarks.slow_actions import slow_actions
 from benchmarks.statements import rows as rows_of_statements
 from benchmarks.statements import statements
 from tests.rig.gateway_process import GatewayProcess, resident_bytes
 
-GROUPS = ("routing", "durable", "sessions", "statements", "at_rest")
+GROUPS = ("routing", "durable", "sessions", "statements", "rules", "slow_actions", "at_rest")
 Row = tuple[str, str, str, str, str]
 PAYLOAD_BYTES = 256
 TOPIC = "bench/routing"
@@ -184,6 +188,10 @@ def measure(groups: Collection[str], rounds: int, seconds: float, folder: Path) 
         figures.update(sessions(rounds, folder, [rule(FILTER_SQL)]))
     if "statements" in groups:
         figures.update(statements(rounds, seconds / 6))
+    if "rules" in groups:
+        figures.update(measure_rules(rounds, seconds, folder))
+    if "slow_actions" in groups:
+        figures.update(slow_actions(rounds, folder))
     if "routing" in groups:
         figures["generator"] = generator_alone(seconds)
     if "at_rest" in groups:
@@ -226,6 +234,10 @@ def table(figures: Figures) -> str:
         rows += rows_of_sessions(figures)
     if "sql_filter" in figures:
         rows += rows_of_statements(figures)
+    if "same_topic" in figures:
+        rows += rows_of_rules(figures)
+    if "slow_http" in figures:
+        rows += rows_of_slow_actions(figures)
     if "generator" in figures:
         rows += rows_of_generator(figures)
     if "at_rest" in figures:

@@ -3,7 +3,7 @@
 All packets are encoded beforehand, in a ring; sending is a slice of it. What comes back is checked
 without parsing it packet by packet: all packets of a run have one size, so the n-th byte of each is
 a strided slice. Every message is counted, and its number in the ring and the order are checked.
-One process, raw sockets, no threads.
+One process, raw sockets; a thread only beside it, for what rules pass on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 import selectors
 import socket
 import struct
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from gateway.mqtt.encoding import encode_connect, encode_publish, encode_subscribe
 from gateway.mqtt.packets import Connect, Publish, Subscribe, SubscriptionRequest
@@ -20,6 +23,7 @@ from gateway.mqtt.packets import Connect, Publish, Subscribe, SubscriptionReques
 RING = 1000  # packets encoded beforehand; their identifiers are 1..RING
 READ_BYTES = 1 << 18
 TIMEOUT_S = 20.0
+PINGREQ, PINGRESP = b"\xc0\x00", b"\xd0\x00"
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,19 @@ def _read_exactly(sock: socket.socket, size: int) -> bytes:
 
 
 class Ring:
-    """RING packets of one size, each with its number in the payload's first bytes."""
+    """RING packets of one size, each with its number in the payload's first bytes.
 
-    def __init__(self, topic: str, payloads: list[bytes], qos: int) -> None:
+    Args:
+        topic: Their topic; or several of one length, which take turns.
+        payloads: RING of them, of one size.
+        qos: 0 or 1.
+    """
+
+    def __init__(self, topic: str | Sequence[str], payloads: list[bytes], qos: int) -> None:
+        topics = [topic] if isinstance(topic, str) else topic
         packets = [
-            encode_publish(Publish(topic, payload, qos, packet_identifier=n + 1 if qos else 0))
-            for n, payload in enumerate(payloads)
+            encode_publish(Publish(to, payload, qos, packet_identifier=n + 1 if qos else 0))
+            for n, (payload, to) in enumerate(zip(payloads, cycle(topics), strict=False))
         ]
         self.qos = qos
         self.size = len(packets[0])
@@ -157,6 +168,41 @@ class Publisher:
             whole -= some
             at = self.acked % RING
 
+    def flush(self) -> None:
+        """Wait until the broker has seen to everything that this connection sent."""
+        self.sock.settimeout(TIMEOUT_S)
+        self.sock.sendall(PINGREQ)
+        if _read_exactly(self.sock, 2) != PINGRESP:
+            raise RuntimeError("something other than a PINGRESP came")
+
+
+class Drain:
+    """Takes everything of one topic at QoS 0, on a thread, and counts its bytes.
+
+    For little traffic beside what is measured: a thread shares the generator's core.
+    """
+
+    def __init__(self, port: int, topic: str) -> None:
+        self.count_bytes = 0
+        self._sock = client(port, f"drain-{topic}")
+        self._sock.sendall(encode_subscribe(Subscribe(1, (SubscriptionRequest(topic, 0),))))
+        _read_exactly(self._sock, 5)
+        self._sock.settimeout(None)
+        self._thread = threading.Thread(target=self._take)
+
+    def __enter__(self) -> Drain:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._sock.close()
+
+    def _take(self) -> None:
+        while data := self._sock.recv(READ_BYTES):
+            self.count_bytes += len(data)
+
 
 class Subscriber:
     """Counts and checks equal-sized PUBLISH packets; acknowledges QoS 1."""
@@ -216,6 +262,7 @@ def run(
     seconds: float,
     subscribe: bool,
     in_flight: int = 4000,
+    flush: bool = False,
 ) -> Result:
     """Publish for `seconds`, then wait until every message has arrived or was acknowledged.
 
@@ -229,6 +276,7 @@ def run(
         subscribe: Whether one subscriber counts what arrives.
         in_flight: With a subscriber: messages under way end to end, at most, so that no broker
             has to drop any.
+        flush: Also wait until the broker has seen to what nobody acknowledges.
     """
     subscriber = Subscriber(port, topic, ring) if subscribe else None
     sources = [Publisher(port, f"pub-{n}", ring, window) for n in range(publishers)]
@@ -264,6 +312,9 @@ def run(
         for key, mask in selector.select(0 if free else 0.05):
             if mask & selectors.EVENT_READ:
                 key.data()
+    if flush:
+        for source in sources:
+            source.flush()
     elapsed = time.perf_counter() - started
     busy = (time.process_time() - cpu) / elapsed
     selector.close()

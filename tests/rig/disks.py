@@ -61,6 +61,10 @@ class LoggedDisk:
     dm-log-writes); a loop device and a real file system stand on it. `crash_image` then gives the
     disk as a power cut at any point of the log could have left it: everything up to the last
     flush, and a random half of what the drive had not yet been told to keep.
+
+    Attributes:
+        mount: Where the file system is.
+        log: The log; the third number in it is how many writes it holds.
     """
 
     def __init__(self, folder: Path, size_mib: int = 96) -> None:
@@ -69,14 +73,14 @@ class LoggedDisk:
         self._size = size_mib << 20
         self._data = folder / "data.img"
         self._before = folder / "before.img"
-        self._log = folder / "log.img"
+        self.log = folder / "log.img"
         self._export = folder / "exp.img"
         self._daemon: subprocess.Popen[bytes] | None = None
         self._loop = ""
 
     def __enter__(self) -> LoggedDisk:
         self.mount.mkdir()
-        for path, size in ((self._data, self._size), (self._log, 4 << 30), (self._export, 0)):
+        for path, size in ((self._data, self._size), (self.log, 4 << 30), (self._export, 0)):
             with path.open("wb") as file:
                 file.truncate(size)
         sh("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self._data)
@@ -86,7 +90,7 @@ class LoggedDisk:
             "--blockdev",
             f"driver=file,node-name=f0,filename={self._data}",
             "--blockdev",
-            f"driver=file,node-name=l0,filename={self._log}",
+            f"driver=file,node-name=l0,filename={self.log}",
             "--blockdev",
             "driver=blklogwrites,node-name=lw,file=f0,log=l0,log-sector-size=512,"
             "log-super-update-interval=1",
@@ -113,14 +117,14 @@ class LoggedDisk:
 
     def position(self) -> int:
         """Return how many writes were logged so far."""
-        with self._log.open("rb") as log:
+        with self.log.open("rb") as log:
             count: int = struct.unpack("<QQQI", log.read(28))[2]
         return count
 
     def crash_image(self, position: int, out: Path, rng: random.Random) -> None:
         """Write to `out` the disk as a power cut after `position` log entries may leave it."""
         shutil.copyfile(self._before, out)
-        with self._log.open("rb") as log, out.open("r+b") as image:
+        with self.log.open("rb") as log, out.open("r+b") as image:
             entries, sector_bytes = self._entries(log, position)
             flushes = [n for n, entry in enumerate(entries) if entry[2] & 1]
             last_flush = flushes[-1] if flushes else -1
