@@ -13,6 +13,12 @@ from tests.rig.fake_time import FakeTime
 Main = Coroutine[Any, Any, None]
 
 
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let output be as wide as it is into a file; a runner of tests may set its own width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def run() -> Callable[[Main], None]:
     """Run a coroutine on a new event loop; what escapes into the loop fails the test."""

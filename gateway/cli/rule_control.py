@@ -218,7 +218,9 @@ def _quoted(argument: str) -> str:
 
 def _print(lines: Sequence[Line]) -> None:
     from gateway.cli.lines import render
+    from gateway.cli.wrapping import wrap
 
     width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-    for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
+    colour = wants_colour(sys.stdout)
+    for line in render(wrap(lines, width), width=width, height=None, colour=colour):
         print(line)

@@ -151,6 +151,8 @@ def _width() -> int:
 
 def _print(lines: Sequence[Line]) -> None:
     from gateway.cli.lines import render
+    from gateway.cli.wrapping import wrap
 
-    for line in render(lines, width=_width(), height=None, colour=wants_colour(sys.stdout)):
+    width, colour = _width(), wants_colour(sys.stdout)
+    for line in render(wrap(lines, width), width=width, height=None, colour=colour):
         print(line, flush=True)

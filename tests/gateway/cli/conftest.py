@@ -1,4 +1,4 @@
-"""What the tests of the command share: a width of their own, a rule, and a way to test it."""
+"""What the tests of the command share: a rule, and a way to test it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ import pytest
 
 from gateway.cli.main import main
 from tests.rig.rule_command import Test, document
-
-
-@pytest.fixture(autouse=True)
-def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let output be as wide as it is into a file; a runner of tests may set its own width."""
-    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture
