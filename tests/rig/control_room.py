@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from gateway.broker import Broker, MqttSettings
 from gateway.broker.inspection import ClientDetails
@@ -17,6 +14,7 @@ from gateway.control import ControlServer
 from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
 from gateway.store import Insert, Store, StoreSettings
+from tests.rig.own_loop import OwnLoop
 
 ENVIRONMENT = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_REGION": "us-east-1"}
 
@@ -148,7 +146,7 @@ CLIENTS: list[ClientDetails] = [
 ]
 
 
-class ControlRoom:
+class ControlRoom(OwnLoop):
     """Runs a control server on `data_dir/control.sock` while it is entered.
 
     What is published below `durable/` becomes a row of the table `kept`.
@@ -170,6 +168,7 @@ class ControlRoom:
         env: dict[str, str] | None = None,
         monotonic_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        super().__init__()
         self.data_dir = data_dir
         self.socket = data_dir / "control.sock"
         self.status = STATUS if status is None else status
@@ -177,32 +176,6 @@ class ControlRoom:
         self._store_settings = StoreSettings(commit_interval_ms=commit_interval_ms)
         self._env = env
         self._monotonic_s = monotonic_s
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-
-    def __enter__(self) -> ControlRoom:
-        self._thread.start()
-        try:
-            self.call(self._start())
-        except BaseException:
-            self._end_thread()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self.call(self._stop())
-        finally:
-            self._end_thread()
-
-    def _end_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the server's loop and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     def publish(self, topic: str, payload: bytes = b"1", *, count: int = 1) -> None:
         """Publish as a device would, all in one turn of the loop."""
@@ -231,6 +204,7 @@ class ControlRoom:
         store = self.store = Store(
             self.data_dir / "weir.db", self._store_settings, clock, self.metrics
         )
+        self._stack.push_async_callback(store.close)
         await store.execute(lambda database: database.execute("CREATE TABLE kept (payload BLOB)"))
         insert = Insert("INSERT INTO kept VALUES (?)")
         self.router = Broker(MqttSettings(), store, clock, self.metrics).router
@@ -238,7 +212,7 @@ class ControlRoom:
             "durable/#", lambda message: store.add(insert, (message.payload,), 100)
         )
         env = self._env
-        self._server = ControlServer(
+        server = self.server = ControlServer(
             self.socket,
             router=self.router,
             store=store,
@@ -251,8 +225,5 @@ class ControlRoom:
             ),
             monotonic_s=self._monotonic_s,
         )
-        await self._server.start()
-
-    async def _stop(self) -> None:
-        await self._server.stop()
-        await self.store.close()
+        await server.start()
+        self._stack.push_async_callback(server.stop)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
 from gateway.store import Store, StoreSettings
 from tests.rig.fake_time import FakeTime
+from tests.rig.own_loop import OwnLoop
 
 ACCOUNT = "123456789012"
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -172,7 +172,7 @@ async def traced_rules(folder: Path) -> AsyncIterator[TracedRules]:
         await store.close()
 
 
-class TraceRoom:
+class TraceRoom(OwnLoop):
     """A control socket on `data_dir/control.sock`, in a thread of this process, while entered.
 
     Args:
@@ -181,33 +181,12 @@ class TraceRoom:
     """
 
     def __init__(self, data_dir: Path, *, poll_s: float = 0.005) -> None:
+        super().__init__()
         self.socket = data_dir / "control.sock"
         self._data_dir = data_dir
         self._poll_s = poll_s
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._stack = AsyncExitStack()
         self.rules: TracedRules
         self.endpoints: MessageEndpoints
-
-    def __enter__(self) -> TraceRoom:
-        self._thread.start()
-        try:
-            self.call(self._start())
-        except BaseException:
-            self._end_thread()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self.call(self._stack.aclose())
-        finally:
-            self._end_thread()
-
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the server's loop and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     def do(self, work: Callable[[TracedRules], object]) -> Any:
         """Call something on the server's loop with the rules."""
@@ -226,11 +205,6 @@ class TraceRoom:
         traces = self.rules.engine.traces
         found: list[str] = self.do(lambda here: [traces.id_of(each) for each in traces.recent()])
         return found
-
-    def _end_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
     async def _start(self) -> None:
         here = self.rules = await self._stack.enter_async_context(traced_rules(self._data_dir))

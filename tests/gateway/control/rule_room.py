@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 from gateway.control import ControlServer
 from gateway.control.rules import rule_endpoints
 from gateway.engine.catalogue.catalogue import RuleCatalogue
 from gateway.registry import Registry
 from tests.gateway.engine.running import ACCOUNT, Running, running
+from tests.rig.own_loop import OwnLoop
 
 
-class RuleRoom:
+class RuleRoom(OwnLoop):
     """Serves `data_dir/control.sock` while it is entered; rule files are in `rules_dir`.
 
     Args:
@@ -29,15 +25,13 @@ class RuleRoom:
     def __init__(
         self, data_dir: Path, *, rules: dict[str, object] | None = None, with_folder: bool = True
     ) -> None:
+        super().__init__()
         self.data_dir = data_dir
         self.rules_dir = data_dir / "rules.d"
         self.socket = data_dir / "control.sock"
         self.engine: Running
         self.catalogue: RuleCatalogue
         self._with_folder = with_folder
-        self._stack = AsyncExitStack()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
         self.rules_dir.mkdir(parents=True, exist_ok=True)
         for name, payload in (rules or {}).items():
             self.write(name, payload)
@@ -47,30 +41,6 @@ class RuleRoom:
         file = self.rules_dir / f"{name}.json"
         file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
         return file
-
-    def __enter__(self) -> RuleRoom:
-        self._thread.start()
-        try:
-            self.call(self._start())
-        except BaseException:
-            self._end_thread()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        try:
-            self.call(self._stack.aclose())
-        finally:
-            self._end_thread()
-
-    def _end_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the server's loop and return what it returns."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     def publish(self, topic: str, payload: bytes = b"{}") -> None:
         """Publish as the broker does."""

@@ -231,7 +231,7 @@ def test_stopping_ends_a_tail_and_removes_the_socket(tmp_path: Path) -> None:
     with ControlRoom(tmp_path) as room:
         lines = client(room).stream("/v1/tail")
         next(lines)
-        room.call(room._server.stop())
+        room.call(room.server.stop())
         assert list(lines) == []
         assert not room.socket.exists()
         with pytest.raises(GatewayNotRunning, match="no gateway is running"):

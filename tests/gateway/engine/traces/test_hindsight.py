@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,25 +12,11 @@ from gateway.engine.traces.tracing import (
     RuleNotInForce,
 )
 from gateway.errors import StoreFull
-from tests.rig.traced_rules import NOWHERE, ROLE, SLOW, SQS, TracedRules, rule, traced_rules
+from tests.rig.traced_rules import NOWHERE, ROLE, SLOW, SQS, TracedRules, rule
 
 WithRules = Callable[[Callable[[TracedRules], Coroutine[Any, Any, None]]], None]
 
 HOT = rule("SET @f = celsius * 2 SELECT celsius, @f AS f FROM 'site/+' WHERE celsius > 30", SQS)
-
-
-@pytest.fixture
-def with_rules(tmp_path: Path, run: Callable[[Coroutine[Any, Any, None]], None]) -> WithRules:
-    """Run a coroutine with an engine."""
-
-    def within(main: Callable[[TracedRules], Coroutine[Any, Any, None]]) -> None:
-        async def inside() -> None:
-            async with traced_rules(tmp_path) as here:
-                await main(here)
-
-        run(inside())
-
-    return within
 
 
 def texts(clauses: list[dict[str, str]]) -> list[tuple[str, str]]:

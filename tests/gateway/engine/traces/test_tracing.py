@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,25 +14,11 @@ from gateway.engine.traces.tracing import (
     MessageNotFound,
 )
 from gateway.message import Publisher
-from tests.rig.traced_rules import NOWHERE, ROLE, SLOW, SQS, TracedRules, rule, traced_rules
+from tests.rig.traced_rules import NOWHERE, ROLE, SLOW, SQS, TracedRules, rule
 
 WithRules = Callable[[Callable[[TracedRules], Coroutine[Any, Any, None]]], None]
 
 HOT = rule("SET @f = celsius * 2 SELECT celsius, @f AS f FROM 'site/+' WHERE celsius > 30", SQS)
-
-
-@pytest.fixture
-def with_rules(tmp_path: Path, run: Callable[[Coroutine[Any, Any, None]], None]) -> WithRules:
-    """Run a coroutine with an engine."""
-
-    def within(main: Callable[[TracedRules], Coroutine[Any, Any, None]]) -> None:
-        async def inside() -> None:
-            async with traced_rules(tmp_path) as here:
-                await main(here)
-
-        run(inside())
-
-    return within
 
 
 def test_messages_that_concern_too_many_rules_tell_of_those_that_acted_first(
