@@ -101,6 +101,10 @@ def draw_trace(message: Document) -> Line:
         line += [(head, ""), (action["result"], _LOOKS.get(action["result"], ""))]
         if action["message"]:
             line.append((f" ({harmless(action['message'])})", "bad"))
+    told = rule["error_action"]
+    if told is not None:
+        result = told["result"]
+        line += [(", on error ", ""), (result, _LOOKS.get(result, ""))]
     for note in rule["notes"]:
         line.append((f"{GAP}[{harmless(note)}]", "dim"))
     return line
@@ -193,9 +197,13 @@ def _rule(document: Document, rule: Document, width: int) -> list[Line]:
         lines += draw_output(output.encode() if is_text else base64.b64decode(output), width)
         if rule["output_bytes"] > len(output):
             lines.append([(f"{GAP}… {counted(rule['output_bytes'], 'byte')} in all", "dim")])
-    if rule["actions"]:
-        lines.append([("Actions", "bold")])
-        lines += columns([row for action in rule["actions"] for row in _action(action, width)])
+    rows = [row for action in rule["actions"] for row in _action(action, width)]
+    told = rule["error_action"]
+    if told is not None:
+        error_action = {**told, "number": 0, "kind": "on error", "resource": ""}
+        rows += _action(error_action, width)
+    if rows:
+        lines += [[("Actions", "bold")], *columns(rows)]
     for note in rule["notes"]:
         head = f"{'note':<9}"
         for text in wrapped(harmless(sentence(note)), width - len(head)):
@@ -245,7 +253,7 @@ def _action(action: Document, width: int) -> Iterator[Line]:
 
 
 def _number(action: Document) -> str:
-    return str(action["number"]) if action["number"] else "-"
+    return str(action["number"]) if action["number"] else ""
 
 
 def _distance(topic_filter: str, topic: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 
 import orjson
@@ -113,15 +114,18 @@ class Aftermath:
         return {number for _, number, _ in admitted}
 
     def stored(self, context: rules.Context) -> str | None:
-        """Return the error action with its templates replaced, for the outbox to keep."""
+        """Return the error action as the outbox keeps it; None if there is none.
+
+        That is JSON: its kind, its parameters with templates replaced, and why that failed.
+        """
         action = self._document.error_action
         if action is None:
             return None
         try:
-            return orjson.dumps({action.kind: render_action(action, context)}).decode()
+            return orjson.dumps([action.kind, render_action(action, context), ""]).decode()
         except ActionFailed as error:
             # Kept, so that whoever fails finds out and says so.
-            return orjson.dumps({action.kind: {}, "problem": error.told()}).decode()
+            return orjson.dumps([action.kind, {}, error.told()]).decode()
 
     def act_on_error(
         self, cause: Cause, context: rules.Context, failures: Sequence[Failure]
@@ -152,32 +156,36 @@ def carry_out_error_action(
         equipment: What rules work with.
         rule_name: The rule; it need not be in force any more.
         tally: Where the error action is counted.
-        stored: JSON: the error action with its templates replaced, and `problem` if that failed.
+        stored: The error action, as `Aftermath.stored` gives it.
         cause: The message.
         failures: What failed for good.
 
     Raises:
         StoreError: Something durable was refused.
     """
-    action: dict[str, object] = orjson.loads(stored)
-    ((kind, found),) = [(key, value) for key, value in action.items() if key != "problem"]
-    parameters = found if isinstance(found, dict) else {}
+    kind, parameters, problem = orjson.loads(stored)
     output = error_message(rule_name, cause, failures)
+    note = partial(equipment.traces.note_error_action, cause.trace_id, rule_name)
     try:
-        if "problem" in action:
-            raise ActionFailed(str(action["problem"]))
+        if problem:
+            raise ActionFailed(problem)
         if kind not in SLOW:
             equipment.actions.carry_out(
                 kind, parameters, output, rule_name=rule_name, depth=cause.depth, for_error=True
             )
             tally.done += 1
+            note("done")
             return
         target = equipment.outbox.admit(kind, parameters, len(output))
         equipment.outbox.add(cause.job(rule_name, output), [(target, ERROR_ACTION, parameters)])
+        note("waiting")
     except ActionFailed as error:
         tally.fail(cause.topic, error.told())
+        note("failed", error.told())
     except StoreError:
         raise
     except Exception as error:
         # The outermost frame of an error action: nobody is left to tell but the log.
-        tally.fail(cause.topic, f"this is a fault of Weir's: {error!r:.200}", error)
+        reason = f"this is a fault of Weir's: {error!r:.200}"
+        tally.fail(cause.topic, reason, error)
+        note("failed", reason)

@@ -19,7 +19,7 @@ from gateway.engine.actions.local import FastAction, LocalActions, SqsQueue
 from gateway.engine.aftermath import REACHING, Equipment, carry_out_error_action
 from gateway.engine.catalogue.loading import told
 from gateway.engine.error_action import Cause, failure_of
-from gateway.engine.outbox import Job, LaneStatus, Outbox, SlowAction
+from gateway.engine.outbox import ERROR_ACTION, Job, LaneStatus, Outbox, SlowAction
 from gateway.engine.reaching import ReachingRules
 from gateway.engine.rule_in_force import RuleInForce
 from gateway.engine.settings import RulesSettings
@@ -193,7 +193,12 @@ class Engine:
             rule.ended(number, job.new.topic, failure)
         elif failure:
             self._gone.fail(job.new.topic, f"{job.new.rule}: {failure}")
-        outcome = self.traces.outcome(job.new.trace_id, job.new.rule)
+        trace_id, name = job.new.trace_id, job.new.rule
+        if number == ERROR_ACTION:
+            result = "failed" if failure else "done"
+            self.traces.note_error_action(trace_id, name, result, failure)
+            return
+        outcome = self.traces.outcome(trace_id, name)
         if outcome is not None:
             outcome.end(number, failure)
 

@@ -81,7 +81,7 @@ class Cause:
         Args:
             rule: The rule's name.
             output: What its actions send.
-            error_action: JSON of the error action with its templates replaced; without one,
+            error_action: As `Aftermath.stored` gives it; without one,
                 nobody asks for the payload as it was published.
             failures: The rule's actions that have failed already.
         """

@@ -45,7 +45,7 @@ class NewJob:
         depth: How many republish actions led to the message.
         payload: As published; empty where nobody will ask for it.
         output: What the actions send.
-        error_action: JSON of the error action with its templates replaced, or None.
+        error_action: The error action as JSON, templates replaced, or None.
         failures: The rule's actions that have failed already.
     """
 

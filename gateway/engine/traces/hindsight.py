@@ -13,7 +13,7 @@ from typing import Final
 
 import rules
 from gateway.broker.basic_ingest import BASIC_INGEST
-from gateway.engine.outbox import ERROR_ACTION, STATEMENT
+from gateway.engine.outbox import STATEMENT
 from gateway.engine.traces.ring import Outcome
 from gateway.mqtt.topics import Dialect, matches
 from rules.syntax import Binary, Node, Unary
@@ -254,7 +254,7 @@ def _what_stopped(outcome: Outcome) -> str:
 def _results(
     outcome: Outcome, document: rules.RuleDocument | None, context: rules.Context | None
 ) -> Iterator[dict[str, object]]:
-    """Give what came of each action: `number` (from 1; 0: the error action) and so on.
+    """Give what came of each action: `number` (from 1) and so on.
 
     Of a rule that is there no longer, or another one, nobody knows which actions it had, but for
     those that failed or wait.
@@ -263,16 +263,14 @@ def _results(
     waiting = outcome.waiting or set()
     noted = {*failures, *waiting}
     numbers = noted if document is None else {*noted, *range(len(document.actions))}
-    for number in sorted(numbers - {STATEMENT}, key=lambda each: (each < 0, each)):
+    for number in sorted(numbers - {STATEMENT}):
         kind = resource = ""
-        if number == ERROR_ACTION:
-            kind = "errorAction"
-        elif document is not None and number < len(document.actions):
+        if document is not None and number < len(document.actions):
             action = document.actions[number]
             kind, resource = action.kind, _resource(action, context)
         result = "failed" if number in failures else "waiting" if number in waiting else "done"
         yield {
-            "number": max(number + 1, 0),
+            "number": number + 1,
             "kind": kind,
             "resource": resource,
             "result": result,

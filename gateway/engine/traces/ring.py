@@ -71,6 +71,8 @@ class Traced:
         outcomes: What rules did with it, in the order in which they did.
         subject: What rules see of it, made once however many rules match.
         size_bytes: What it weighs in the ring.
+        told: By the name of a rule, what came of its error action: `done`, `waiting` or `failed`,
+            and why it failed. None while no error action was told of anything.
     """
 
     __slots__ = (
@@ -82,6 +84,7 @@ class Traced:
         "sequence",
         "size_bytes",
         "subject",
+        "told",
         "topic",
     )
 
@@ -94,6 +97,7 @@ class Traced:
         self.depth = message.depth
         self.at_s = at_s
         self.outcomes: list[Outcome] = []
+        self.told: dict[str, tuple[str, str]] | None = None
         self.subject = make_subject(topic, payload, publisher, properties)
         self.size_bytes = len(payload) + len(topic) + len(properties) + _ENTRY_BYTES
 
@@ -181,6 +185,19 @@ class Traces:
                 if outcome.rule == rule and outcome.waiting is not None:
                     return outcome
         return None
+
+    def note_error_action(self, trace_id: str, rule: str, result: str, message: str = "") -> None:
+        """Note what came of a rule's error action for a message.
+
+        Args:
+            trace_id: The message's identifier.
+            rule: The rule.
+            result: `done`, `waiting` or `failed`.
+            message: Why it failed.
+        """
+        traced = self._by_id.get(trace_id)
+        if traced is not None:
+            traced.told = {**(traced.told or {}), rule: (result, message)}
 
     def recent(self) -> list[Traced]:
         """Return all that the ring holds, oldest first."""

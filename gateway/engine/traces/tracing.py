@@ -275,6 +275,13 @@ class Tracing:
     ) -> dict[str, object]:
         outcome = next((each for each in traced.outcomes if each.rule == name), None)
         if rule is None:
-            return look_back_without_rule(name, outcome or Outcome(name))
-        is_newer = rule.since >= traced.sequence
-        return look_back(rule.document, past, outcome, is_newer=is_newer)
+            found = look_back_without_rule(name, outcome or Outcome(name))
+        else:
+            is_newer = rule.since >= traced.sequence
+            found = look_back(rule.document, past, outcome, is_newer=is_newer)
+        told = (traced.told or {}).get(name)
+        found["error_action"] = None
+        if told is not None:
+            result, message = told
+            found["error_action"] = {"result": result, "message": message}
+        return found

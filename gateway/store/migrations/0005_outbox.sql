@@ -10,7 +10,7 @@ CREATE TABLE rules_job (
     depth         INTEGER NOT NULL,  -- how many republish actions led to the message
     payload       BLOB    NOT NULL,  -- as published; empty where nobody will ask for it
     output        BLOB    NOT NULL,  -- what the actions send
-    error_action  TEXT,              -- JSON: {kind: parameters}, templates replaced; NULL: none
+    error_action  TEXT,              -- JSON: its kind, its parameters, and why there are none; NULL: none
     failures      TEXT    NOT NULL,  -- JSON: the actions that have failed so far
     pending       INTEGER NOT NULL   -- how many rows of rules_outbox it has
 );

@@ -341,9 +341,10 @@ def test_long_payloads_and_texts_are_broken_to_the_width_and_cut() -> None:
         "fired": True,
         "reason": "",
         "actions": [
-            {"number": 0, "kind": "errorAction", "resource": "", "result": "failed", "message": ""},
+            {"number": 1, "kind": "sqs", "resource": "", "result": "failed", "message": ""},
             {"number": 2, "kind": "", "resource": "", "result": "waiting", "message": "w " * 40},
         ],
+        "error_action": {"result": "done", "message": ""},
         "notes": ["a note"],
         "output": "x" * 60,
         "encoding": "utf-8",
@@ -352,8 +353,9 @@ def test_long_payloads_and_texts_are_broken_to_the_width_and_cut() -> None:
     lines = drawn(message(rules=[rule_shown]), 50)
     assert lines[4] == "The rule gone fired, but 1 of 2 actions failed."
     assert "  … 61 bytes in all" in lines
-    assert "  -  errorAction  failed" in lines
-    assert any(line.startswith("  2               waiting  w w") for line in lines)
+    assert "  1  sqs       failed" in lines
+    assert any(line.startswith("  2            waiting  w w") for line in lines)
+    assert "     on error  done" in lines
     assert lines[-1] == "note     a note."
     assert all(len(line) <= 50 for line in lines)
 

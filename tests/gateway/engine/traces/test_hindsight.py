@@ -116,6 +116,35 @@ def test_a_slow_action_that_failed_says_why(with_rules: WithRules) -> None:
     with_rules(main)
 
 
+@pytest.mark.parametrize(
+    ("error_action", "result", "told"),
+    [
+        (SQS, "done", ""),
+        (NOWHERE, "failed", "there is no queue 'n-31.5'"),
+        (SLOW, "waiting", ""),
+        (None, None, ""),
+    ],
+)
+def test_what_came_of_the_error_action(
+    with_rules: WithRules, error_action: dict[str, Any] | None, result: str | None, told: str
+) -> None:
+    async def main(here: TracedRules) -> None:
+        more = {} if error_action is None else {"errorAction": error_action}
+        here.put(it=rule("SELECT * FROM 'site/+'", NOWHERE, **more))
+        here.publish("site/7", b'{"celsius": 31.5}')
+        found = (await here.why_rule("it"))["error_action"]
+        if result is None:
+            assert found is None
+        else:
+            assert found["result"] == result
+            assert told in found["message"]
+        if result == "waiting":
+            await here.settle()
+            assert (await here.why_rule("it"))["error_action"]["result"] == "done"
+
+    with_rules(main)
+
+
 def test_a_failed_evaluation_is_told_as_it_was(with_rules: WithRules) -> None:
     async def main(here: TracedRules) -> None:
         here.put(it=rule("SELECT decode(x, 'proto', 'b', 'k', 'f.proto', 'M') AS v FROM 'a'", SQS))
