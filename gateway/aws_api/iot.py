@@ -29,6 +29,7 @@ from gateway.engine.catalogue.errors import (
     RuleNotFound,
 )
 from gateway.engine.catalogue.loading import told
+from gateway.engine.catalogue.rule_files import MAX_DEPTH
 from gateway.engine.destinations.destinations import Destinations
 from gateway.errors import RegistryError
 from gateway.mqtt.topics import Dialect, matches
@@ -188,8 +189,21 @@ class _Operations:
 
 def _payload(call: Call) -> Members:
     """Return the rule as the caller wrote it; a null stands for nothing, as everywhere in AWS."""
-    written = cast(Members, call.document)
-    return {name: value for name, value in written.items() if value is not None}
+    return cast(Members, _without_nulls(call.document, MAX_DEPTH))
+
+
+def _without_nulls(value: object, levels: int) -> object:
+    if not levels:
+        return value  # deeper than any rule may be: the catalogue says so
+    if isinstance(value, dict):
+        return {
+            name: _without_nulls(member, levels - 1)
+            for name, member in value.items()
+            if member is not None
+        }
+    if isinstance(value, list):
+        return [_without_nulls(item, levels - 1) for item in value]
+    return value
 
 
 def _listens(rule: CatalogueRule, topic: str) -> bool:

@@ -146,24 +146,8 @@ def _remedy(error: OSError) -> str:
 
 
 def _log_to_stderr(level: str) -> None:
+    from gateway.cli.log_lines import journal_lines, plain_lines
+
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_journal() if "JOURNAL_STREAM" in os.environ else _plain())
+    handler.setFormatter(journal_lines() if "JOURNAL_STREAM" in os.environ else plain_lines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-
-
-def _plain() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-
-def _journal() -> logging.Formatter:
-    """Return the form systemd's journal reads: a priority in front, no time (it has its own)."""
-
-    class Formatter(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            priority = 3 if record.levelno >= logging.ERROR else 4
-            if record.levelno < logging.WARNING:
-                priority = 6 if record.levelno >= logging.INFO else 7
-            text = super().format(record)
-            return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
-
-    return Formatter("%(name)s: %(message)s")

@@ -164,11 +164,11 @@ def carry_out_error_action(
         StoreError: Something durable was refused.
     """
     kind, parameters, problem = orjson.loads(stored)
-    output = error_message(rule_name, cause, failures)
     note = partial(equipment.traces.note_error_action, cause.trace_id, rule_name)
     try:
         if problem:
             raise ActionFailed(problem)
+        output = error_message(rule_name, cause, failures)
         if kind not in SLOW:
             equipment.actions.carry_out(
                 kind, parameters, output, rule_name=rule_name, depth=cause.depth, for_error=True

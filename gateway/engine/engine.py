@@ -82,9 +82,7 @@ class Engine:
             now_ms=now_ms,
             new_uuid=environment.new_uuid,
         )
-        self._reaching = ReachingRules(
-            self.find, outside, self.traces, now_ms=now_ms, account=account
-        )
+        self._reaching = ReachingRules(self.find, outside, self.traces, account=account)
         self._outbox = Outbox(
             store,
             {**slow, REACHING: self._reaching},

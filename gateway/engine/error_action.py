@@ -16,9 +16,10 @@ from typing import Final
 
 import orjson
 
+import rules
 from gateway.engine.outbox import STATEMENT, Failure, NewJob
 
-__all__ = ["Cause", "error_message", "failure_of", "statement_failure"]
+__all__ = ["Cause", "as_written", "error_message", "failure_of", "statement_failure"]
 
 # What each action is for, by its key; a point leads inside.
 _RESOURCE: Final[Mapping[str, str]] = {
@@ -98,13 +99,24 @@ class Cause:
         )
 
 
+def as_written(action: rules.Action) -> Mapping[str, object]:
+    """Return what stands under an action's key, templates as they are."""
+    match action:
+        case rules.SqsAction(queue_url=template):
+            return {"queueUrl": template}
+        case rules.RepublishAction(topic=template):
+            return {"topic": template}
+        case _:
+            return action.parameters
+
+
 def failure_of(kind: str, number: int, parameters: Mapping[str, object], message: str) -> Failure:
     """Return the failure of one action.
 
     Args:
         kind: The action's key.
         number: Its place in the rule.
-        parameters: What stands under the key; values that are no text are passed over.
+        parameters: What stands under the key, its templates replaced or as they were written.
         message: Why it failed.
     """
     value: object = parameters

@@ -15,6 +15,7 @@ import rules
 from gateway.engine.actions.local import render_action
 from gateway.engine.error_action import Cause
 from gateway.engine.failures import ActionFailed
+from gateway.engine.outbox import NewJob
 from gateway.engine.subjects import make_subject
 from gateway.engine.traces.ring import Traces
 from gateway.message import Message, Publisher
@@ -49,18 +50,22 @@ class ReachingRule(Protocol):
         """Count a statement that came to no result; tell of it."""
 
 
-def reaching_parameters(rule_name: str, message: Message) -> dict[str, object]:
-    """Return what the outbox keeps of a message for a rule that reaches out, beside its payload."""
+def reaching_parameters(rule_name: str, message: Message, at_ms: int) -> dict[str, object]:
+    """Return what the outbox keeps of a message for a rule that reaches out, beside its job.
+
+    Args:
+        rule_name: The rule.
+        message: The message.
+        at_ms: When it came, in milliseconds since 1970.
+    """
     publisher = message.publisher
     return {
         "rule": rule_name,
-        "topic": message.topic,
-        "clientId": publisher.client_id,
+        "atMs": at_ms,
         "principal": publisher.principal,
         "sourceIp": publisher.source_ip,
         "publisher": publisher.name,
         "properties": message.properties.hex(),
-        "depth": message.depth,
     }
 
 
@@ -72,7 +77,6 @@ class ReachingRules:
         find: Gives the rule of a name, or None.
         outside: Answers the functions that reach out; called on threads.
         traces: Where what rules do is kept for a while.
-        now_ms: Wall time, in milliseconds since 1970.
         account: The account number that appears in ARNs.
     """
 
@@ -84,13 +88,11 @@ class ReachingRules:
         outside: rules.Outside,
         traces: Traces,
         *,
-        now_ms: Callable[[], int],
         account: str,
     ) -> None:
         self._find = find
         self._outside = outside
         self._traces = traces
-        self._now_ms = now_ms
         self._account = account
         self._came = asyncio.Event()
         self._missing_since_s: dict[str, float] = {}
@@ -110,7 +112,7 @@ class ReachingRules:
         return str(parameters["rule"])
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Evaluate one message and carry out the rule's actions.
 
@@ -118,7 +120,7 @@ class ReachingRules:
             parameters: As `reaching_parameters` made them.
             payload: The message's payload.
             attempt: Which try this is.
-            trace_id: The message's identifier.
+            job: The rest of it.
 
         Raises:
             ActionFailed: The rule is not there any more.
@@ -126,20 +128,18 @@ class ReachingRules:
         """
         name = self.target(parameters)
         rule = await self._wait_for(name)
-        client_id = cast("str | None", parameters["clientId"])
+        trace_id = job.trace_id
         publisher = Publisher(
             str(parameters["publisher"]),
-            client_id=client_id,
+            client_id=job.client_id,
             principal=cast("str | None", parameters["principal"]),
             source_ip=cast("str | None", parameters["sourceIp"]),
         )
-        topic = str(parameters["topic"])
-        depth = int(cast(int, parameters["depth"]))
-        cause = Cause(topic, client_id, trace_id, depth, payload)
+        cause = Cause(job.topic, job.client_id, trace_id, job.depth, payload)
         properties = bytes.fromhex(str(parameters["properties"]))
-        subject = make_subject(topic, payload, publisher, properties, trace_id)
-        now_ms = self._now_ms()  # the gateway's clock belongs to the loop's thread
-        environment = rules.Environment(lambda: now_ms, self._account, outside=self._outside)
+        subject = make_subject(job.topic, payload, publisher, properties, trace_id)
+        at_ms = cast(int, parameters["atMs"])
+        environment = rules.Environment(lambda: at_ms, self._account, outside=self._outside)
         context = rules.Context(subject, environment)
         rule.count_evaluation()
         outcome = self._traces.outcome(trace_id, name)

@@ -14,7 +14,7 @@ import rules
 from gateway.broker import LocalSubscriber
 from gateway.engine.actions.local import Perform, render_action
 from gateway.engine.aftermath import REACHING, SLOW, Aftermath, Equipment
-from gateway.engine.error_action import Cause, failure_of, statement_failure
+from gateway.engine.error_action import Cause, as_written, failure_of, statement_failure
 from gateway.engine.failures import ActionFailed
 from gateway.engine.outbox import ERROR_ACTION, STATEMENT, Failure
 from gateway.engine.reaching import reaching_parameters
@@ -144,7 +144,7 @@ class RuleInForce:
             traced = self._begin(message)
         cause = self._cause(traced)
         name = self.document.name
-        parameters = reaching_parameters(name, message)
+        parameters = reaching_parameters(name, message, self._environment.now_ms())
         outbox = self._equipment.outbox
         try:
             target = outbox.admit(REACHING, parameters, len(message.payload))
@@ -208,12 +208,17 @@ class RuleInForce:
                         depth=cause.depth,
                     )
             except ActionFailed as error:
-                known = {} if isinstance(parameters, ActionFailed) else parameters
+                known = as_written(action) if isinstance(parameters, ActionFailed) else parameters
                 self.tallies[number].fail(cause.topic, error.told())
                 failures.append(failure_of(kind, number, known, error.told()))
             except StoreError:
                 self.matched -= 1
                 raise
+            except Exception as error:
+                # As on the way of a message: a fault of the gateway's own stays with this action.
+                reason = f"this is a fault of Weir's: {error!r:.200}"
+                self.tallies[number].fail(cause.topic, reason, error)
+                failures.append(failure_of(kind, number, as_written(action), reason))
         waiting = self._aftermath.hand_over(cause, context, output, failures, slow)
         return {failure.number: failure.message for failure in failures}, waiting
 
@@ -298,7 +303,7 @@ class RuleInForce:
     ) -> Failure:
         action = self.document.actions[number]
         self.tallies[number].fail(topic, reason, fault)
-        parameters: Mapping[str, object] = {}
+        parameters = as_written(action)
         if self.document.error_action is not None:  # else nobody asks what it was for
             with suppress(ActionFailed):
                 parameters = render_action(action, context)
@@ -335,7 +340,7 @@ class RuleInForce:
             except ActionFailed as error:
                 reason = error.told()
                 self.tallies[number].fail(traced.topic, reason)
-                failures.append(failure_of(action.kind, number, {}, reason))
+                failures.append(failure_of(action.kind, number, as_written(action), reason))
         try:
             waiting = self._aftermath.hand_over(
                 self._cause(traced), context, output, failures, slow

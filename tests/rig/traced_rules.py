@@ -17,6 +17,7 @@ from gateway.control import ControlServer
 from gateway.control.messages import MessageEndpoints
 from gateway.engine.engine import Engine
 from gateway.engine.failures import ActionFailed
+from gateway.engine.outbox import NewJob
 from gateway.engine.settings import RulesSettings
 from gateway.engine.traces.tracing import Tracing
 from gateway.errors import StoreError
@@ -82,7 +83,7 @@ class Held:
         return "b"
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         await self.may_end.wait()
         if self.failure:

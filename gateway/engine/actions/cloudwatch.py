@@ -33,6 +33,7 @@ _GROUP: Final = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 MAX_NAME_CHARACTERS: Final = 255
 
 MAX_VALUE: Final = 2.0**360
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 
 # Names may come out of payloads.
 MAX_METRICS: Final = 1000
@@ -48,9 +49,6 @@ _UNITS: Final = frozenset(
         *("Seconds", "Microseconds", "Milliseconds", "Percent", "None"),
     ]
 )
-
-# What a terminal or a log file would take for more than text.
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @final
@@ -86,11 +84,11 @@ class CloudWatchLogs:
             )
         events = _batch(output) if parameters.get("batchMode") is True else [_text(output)]
         for text in events:
-            if len(text) > MAX_EVENT_BYTES:
+            if len(text.encode("utf-8", "replace")) > MAX_EVENT_BYTES:
                 raise ActionFailed(f"a log event has more than {MAX_EVENT_BYTES} bytes")
         self._spend(len(events))
         for text in events:
-            self._log.info("%s: %s", group, _CONTROL.sub(_escaped, text))
+            self._log.info("%s: %s", group, text)
 
     def _spend(self, events: int) -> None:
         now_s = self._monotonic_s()
@@ -106,10 +104,6 @@ class CloudWatchLogs:
 
 def _text(output: bytes) -> str:
     return output.decode("utf-8", "backslashreplace")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")
 
 
 def _batch(output: bytes) -> list[str]:
@@ -241,10 +235,7 @@ def _name(parameters: Mapping[str, object], key: str) -> str:
 
 
 def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not abs(value) <= MAX_VALUE:
         raise ActionFailed(
             f"metricValue {text[:80]!r} is no number of CloudWatch",

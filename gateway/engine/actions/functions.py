@@ -16,6 +16,7 @@ from typing import ClassVar, Final, final
 
 import rules
 from gateway.engine.failures import ActionFailed, TryAgain
+from gateway.engine.outbox import NewJob
 from gateway.services.functions import (
     FunctionError,
     FunctionNotFound,
@@ -69,7 +70,7 @@ class LambdaAction:
             raise ActionFailed(str(error), hint=error.hint) from error
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Call the function.
 
@@ -80,7 +81,7 @@ class LambdaAction:
             parameters: What stands under `lambda`, rendered.
             payload: The event.
             attempt: 1 for the first try.
-            trace_id: The message's id, which the function sees as its request id.
+            job: Its message's identifier is what the function sees as its request id.
 
         Raises:
             ActionFailed: The call failed for good.
@@ -88,7 +89,7 @@ class LambdaAction:
         """
         function = str(parameters.get("functionArn", ""))
         try:
-            await self._call(function, payload, trace_id)
+            await self._call(function, payload, job.trace_id)
         except FunctionsStopped as error:
             raise TryAgain(str(error), after_s=self._retries_after_s[0]) from error
         except FunctionError as error:

@@ -24,6 +24,7 @@ from gateway.engine.actions.http_request import (
 )
 from gateway.engine.destinations.destinations import Destinations
 from gateway.engine.failures import ActionFailed, TryAgain
+from gateway.engine.outbox import NewJob
 from gateway.http.client import HttpClient, HttpFailed
 
 __all__ = ["HttpAction"]
@@ -75,7 +76,7 @@ class HttpAction:
         return read_url(parameters).origin
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Post one message.
 
@@ -83,7 +84,7 @@ class HttpAction:
             parameters: What stands under the action's key, its templates replaced.
             payload: The body.
             attempt: Not used: tries are made here, within the time that AWS allows for them.
-            trace_id: Not used: AWS sends none.
+            job: Messages of other rules, or topics, are not gathered with this one.
 
         Raises:
             ActionFailed: No destination covers the address, or the server did not take it.
@@ -94,7 +95,8 @@ class HttpAction:
         if why_not:
             raise ActionFailed(why_not)
         if request.batch is not None:
-            await self._batches.post(request, request.batch, payload)
+            topic = "" if request.batch.across_topics else job.topic
+            await self._batches.post(request, request.batch, payload, (job.rule, topic))
         else:
             await self._post(request, payload)
 

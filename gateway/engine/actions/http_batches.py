@@ -1,4 +1,4 @@
-"""Messages of `http` actions gathered into one request: a JSON array of up to ten.
+"""Messages of an `http` action gathered into one request: a JSON array of up to ten.
 
 Owns which messages share a request and when it goes out. All of them share its fate. Knows nothing
 of how it is sent.
@@ -19,6 +19,8 @@ __all__ = ["HttpBatches", "PostBatch"]
 
 PostBatch: TypeAlias = Callable[[HttpActionRequest, bytes], Awaitable[None]]
 """Posts a body; raises ActionFailed, or TryAgain if it was not even sent."""
+
+_Key: TypeAlias = tuple[HttpActionRequest, tuple[str, str]]
 
 
 @final
@@ -46,27 +48,41 @@ class HttpBatches:
 
     def __init__(self, post: PostBatch) -> None:
         self._post = post
-        self._open: dict[HttpActionRequest, _Batch] = {}
+        self._open: dict[_Key, _Batch] = {}
 
-    async def post(self, request: HttpActionRequest, config: BatchConfig, payload: bytes) -> None:
+    async def post(
+        self,
+        request: HttpActionRequest,
+        config: BatchConfig,
+        payload: bytes,
+        origin: tuple[str, str],
+    ) -> None:
         """Put a message into a batch; returns once that was posted.
+
+        Args:
+            request: Where it goes.
+            config: The batch's limits.
+            payload: The message.
+            origin: Its rule, and its topic where others may not be beside it: messages of one
+                origin share a batch.
 
         Raises:
             ActionFailed: The batch could not be posted, or the payload cannot be in one.
             TryAgain: It was not even sent.
         """
         item = batch_item(payload)
-        batch = self._open.get(request)
+        key = request, origin
+        batch = self._open.get(key)
         if batch is not None and batch.size_bytes + 1 + len(item) > config.max_bytes:
-            self._shut(request, batch)
+            self._shut(key, batch)
             batch = None
         if batch is None:
-            batch = self._open[request] = _Batch()
-            batch.task = asyncio.create_task(self._send(request, batch, config.max_open_ms / 1000))
+            batch = self._open[key] = _Batch()
+            batch.task = asyncio.create_task(self._send(key, batch, config.max_open_ms / 1000))
         batch.items.append(item)
         batch.size_bytes += 1 + len(item)
         if len(batch.items) >= config.max_items or batch.size_bytes >= config.max_bytes:
-            self._shut(request, batch)
+            self._shut(key, batch)
         batch.waiting += 1
         try:
             failure = await asyncio.shield(batch.outcome)
@@ -80,26 +96,26 @@ class HttpBatches:
         if failure is not None:
             raise ActionFailed(str(failure), hint=failure.hint)
 
-    def _shut(self, request: HttpActionRequest, batch: _Batch) -> None:
-        if self._open.get(request) is batch:
-            del self._open[request]
+    def _shut(self, key: _Key, batch: _Batch) -> None:
+        if self._open.get(key) is batch:
+            del self._open[key]
         batch.full.set()
 
-    async def _send(self, request: HttpActionRequest, batch: _Batch, open_s: float) -> None:
+    async def _send(self, key: _Key, batch: _Batch, open_s: float) -> None:
         failure: ActionFailed | None = None
         try:
             try:
                 async with asyncio.timeout(open_s):
                     await batch.full.wait()
             except TimeoutError:
-                self._shut(request, batch)
-            await self._post(request, b"[" + b",".join(batch.items) + b"]")
+                self._shut(key, batch)
+            await self._post(key[0], b"[" + b",".join(batch.items) + b"]")
         except ActionFailed as error:
             failure = error
         except Exception as error:  # a fault of ours: those who wait get to know it
             batch.outcome.set_exception(error)
         except asyncio.CancelledError:
-            self._shut(request, batch)
+            self._shut(key, batch)
             batch.outcome.cancel()
             raise
         if not batch.outcome.done():

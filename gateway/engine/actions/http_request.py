@@ -45,11 +45,13 @@ class BatchConfig:
         max_open_ms: How long the first message waits for others.
         max_items: How many messages there are at most.
         max_bytes: How large the body may become; one message alone may be larger.
+        across_topics: Whether messages of several topics may share a request.
     """
 
     max_open_ms: int = 20
     max_items: int = 10
     max_bytes: int = 5120
+    across_topics: bool = False
 
 
 @final
@@ -157,6 +159,7 @@ def _batch(parameters: Mapping[str, object]) -> BatchConfig | None:
         _whole(config, "maxBatchOpenMs", 5, 200, usual.max_open_ms),
         _whole(config, "maxBatchSize", 2, 10, usual.max_items),
         _whole(config, "maxBatchSizeBytes", 100, 131072, usual.max_bytes),
+        config.get("batchAcrossTopics") is True,
     )
 
 

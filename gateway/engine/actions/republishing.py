@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, final
 
 import rules
+from gateway.broker.profile import OWN_TOPICS
 from gateway.engine.actions.republish_headers import (
     NO_HEADERS,
     Headers,
@@ -225,8 +226,12 @@ def _publish(message: Message, publish: Callable[[Message], None]) -> None:
 
 
 def _check_reserved(topic: str) -> None:
-    if topic.startswith("$") and _JOBS.match(topic) is not None:
+    if not topic.startswith("$"):
+        return
+    if _JOBS.match(topic) is not None:
         raise _no_topic(topic, "it is a reserved topic of jobs")
+    if topic.startswith(OWN_TOPICS):
+        raise _no_topic(topic, "the gateway alone publishes there")
 
 
 def _no_topic(topic: str, why: str) -> ActionFailed:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from gateway.engine.failures import ActionFailed, TryAgain
+from gateway.engine.outbox import NewJob
 from gateway.errors import Disposition
 from gateway.services.s3 import BucketError, Buckets, NoSuchBucket, resolve_name
 
@@ -54,7 +55,7 @@ class S3Action:
         return name
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Write the object.
 
@@ -62,7 +63,7 @@ class S3Action:
             parameters: What stands under the action's key, templates rendered.
             payload: The object's content.
             attempt: Which try this is, from 1.
-            trace_id: Not used.
+            job: Not used.
 
         Raises:
             TryAgain: There is no room, or the disk refused: later there may be, or it may not.

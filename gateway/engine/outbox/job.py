@@ -130,7 +130,7 @@ class SlowAction(Protocol):
         ...
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Run one action; it may have run before.
 
@@ -138,7 +138,7 @@ class SlowAction(Protocol):
             parameters: What stands under the action's key, templates replaced.
             payload: What it sends.
             attempt: Which try this is, from 1.
-            trace_id: The identifier of the message behind it.
+            job: What it is a part of.
 
         Raises:
             ActionFailed: It failed for good.

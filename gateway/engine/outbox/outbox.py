@@ -321,7 +321,7 @@ class Outbox:
         after_s: float | None = None
         new = entry.job.new
         try:
-            await lane.action.run(entry.parameters, new.output, entry.attempt, new.trace_id)
+            await lane.action.run(entry.parameters, new.output, entry.attempt, new)
         except TryAgain as error:
             failure = lane.last_failure = error.told()
             if len(lane.attempts) < MAX_ASIDE:

@@ -88,7 +88,7 @@ class Functions:
         if name not in self._functions:
             shown = function[:_SHOWN_CHARACTERS]
             raise FunctionNotFound(
-                f'there is no function "{shown}" on this gateway',
+                f"there is no function {shown!r} on this gateway",
                 hint="" if name_problem(name) else _declare(name),
             )
         return name

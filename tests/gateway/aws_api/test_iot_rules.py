@@ -234,7 +234,7 @@ def test_tags_are_refused_and_empty_ones_are_none(serving: IotServing) -> None:
 
 
 def test_what_only_a_newer_sdk_knows_reaches_the_rule(serving: IotServing) -> None:
-    action = {"newAction": {"arn": "x", "deep": [{"more": None}]}}
+    action = {"newAction": {"arn": "x", "deep": [{"more": 1}]}}
     known = {"sqs": {**TO_ALARMS["sqs"], "newParameter": 1}}
     payload = {**rule("SELECT a FROM 'in/x'", TO_ALARMS, action), "description": None}
     assert serving.signed("POST", "/rules/r1", payload) == (200, None)

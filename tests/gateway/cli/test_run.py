@@ -149,16 +149,6 @@ def test_a_data_dir_that_cannot_be_made_is_told_with_a_remedy(folder: Path) -> N
     assert "Name a folder as data_dir, or one that can be made" in err
 
 
-@pytest.mark.parametrize(
-    ("level", "priority"),
-    [(logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3)],
-)
-def test_the_journal_gets_priorities_on_every_line(level: int, priority: int) -> None:
-    record = logging.LogRecord("weir", level, "", 0, "one\ntwo %s", ("three",), None)
-    text = run_command._journal().format(record)
-    assert text == f"<{priority}>weir: one\n<{priority}>two three"
-
-
 def test_no_loop_is_chosen_in_silence(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

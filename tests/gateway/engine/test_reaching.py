@@ -131,7 +131,7 @@ def test_protobuf_is_read_with_descriptors_from_a_bucket(run: Run, tmp_path: Pat
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ("aws_lambda('gone', *)", 'there is no function "gone"'),
+        ("aws_lambda('gone', *)", "there is no function 'gone'"),
         ("aws_lambda('double', {'fail': true, 'n': 1})", "no such thing"),
         ("get_dynamodb('gone', 'device', 'a', 'role')", "there is no table 'gone'"),
         ("get_dynamodb('names', 'wrong', 'a', 'role')", "get_dynamodb: "),

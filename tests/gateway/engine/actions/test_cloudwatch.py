@@ -48,8 +48,8 @@ def test_an_event_is_one_line_of_the_log(written: pytest.LogCaptureFixture) -> N
     put(logs, b"\xff\x00")
     assert written.messages == [
         '/bench: {"celsius":21}',
-        "/bench: a\\nERROR forged: line\\x1b[2J\\u2028 ü",
-        "/bench: \\xff\\x00",
+        "/bench: a\nERROR forged: line\x1b[2J\u2028 ü",  # made harmless where lines are formed
+        "/bench: \\xff\x00",
     ]
 
 
@@ -141,6 +141,9 @@ def test_a_metric_is_one_of_the_gateways_own() -> None:
         ("metricValue", "1e999", "is no number"),
         ("metricValue", "-2.4e108", "is no number"),
         ("metricValue", "", "is no number"),
+        ("metricValue", "1_000", "is no number"),
+        ("metricValue", " 5", "is no number"),
+        ("metricValue", "٣", "is no number"),
         ("metricUnit", "Furlong", "is no unit of CloudWatch"),
         ("metricUnit", "seconds", "is no unit of CloudWatch"),
         ("metricName", "", "is no name of CloudWatch"),

@@ -16,6 +16,7 @@ from gateway.engine.actions.functions import LambdaAction, invoke_for_sql
 from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.metrics import Metrics
 from gateway.services.functions import Functions, FunctionSettings, Timing
+from tests.gateway.engine.actions.a_job import a_job
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -41,7 +42,7 @@ class Here:
     async def run(self, event: Any, attempt: int = 1, arn: str = ARN) -> None:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         async with asyncio.timeout(20):
-            await self.action.run({"functionArn": arn}, payload, attempt, "trace-1")
+            await self.action.run({"functionArn": arn}, payload, attempt, a_job())
 
     def calls(self) -> list[Any]:
         return [json.loads(line) for line in (self._folder / "calls").read_text().splitlines()]
@@ -158,7 +159,7 @@ def test_sql_gets_the_answer(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arn", "event", "told"),
     [
-        ("other", "0", 'aws_lambda: there is no function "other"'),
+        ("other", "0", "aws_lambda: there is no function 'other'"),
         ("alarm", "raise KeyError('k')", "aws_lambda: .*KeyError"),
         ("alarm", "os._exit(1)", "aws_lambda: .*exit code 1"),
         ("alarm", "time.sleep(1000)", r"aws_lambda: .*no answer within 0.3 s"),

@@ -21,6 +21,7 @@ from gateway.http.client import HttpClient
 from gateway.http.url import HttpUrl
 from gateway.metrics import Metrics
 from gateway.registry import Registry
+from tests.gateway.engine.actions.a_job import a_job
 from tests.gateway.engine.actions.endpoint import HANG, Answer, Endpoint, Got, endpoint, until
 from tests.rig.fake_time import FakeTime
 
@@ -32,7 +33,7 @@ class Acting:
         self.action, self.client, self.destinations = action, client, destinations
 
     async def run(self, url: str, payload: bytes = b"{}", **parameters: Any) -> None:
-        await self.action.run({"url": url, **parameters}, payload, 1, "trace")
+        await self.action.run({"url": url, **parameters}, payload, 1, a_job())
 
     async def failure(self, url: str, payload: bytes = b"{}", **parameters: Any) -> ActionFailed:
         with pytest.raises(ActionFailed) as failed:
@@ -150,7 +151,7 @@ def test_what_can_never_be_posted_has_no_target(run, tmp_path, parameters: Any) 
                 gateway.action.target(parameters)
             assert len(failed.value.told()) < 400
             with pytest.raises(ActionFailed):
-                await gateway.action.run(parameters, b"{}", 1, "")
+                await gateway.action.run(parameters, b"{}", 1, a_job())
 
     run(main())
 
@@ -387,7 +388,10 @@ def test_at_the_gateway_s_end_nothing_fails_for_good(run, tmp_path) -> None:
 # --- batches --------------------------------------------------------------------------------------
 
 
-def batching(**config: int) -> dict[str, Any]:
+ORIGIN = ("r", "bench/a")
+
+
+def batching(**config: object) -> dict[str, Any]:
     return {"enableBatching": True, "batchConfig": config}
 
 
@@ -409,6 +413,28 @@ def test_messages_are_gathered_into_an_array(run_on_both_loops, tmp_path) -> Non
     run_on_both_loops(main())
 
 
+@pytest.mark.parametrize(
+    ("across_topics", "expected"), [(False, [[1], [2], [3, 4]]), (True, [[1, 3, 4], [2]])]
+)
+def test_messages_of_other_rules_and_topics_go_apart(
+    run, tmp_path, across_topics: bool, expected: list[list[int]]
+) -> None:
+    jobs = [a_job("a", "x"), a_job("b", "y"), a_job("a", "y"), a_job("a", "y")]
+    config = batching(maxBatchOpenMs=50, batchAcrossTopics=across_topics)
+
+    async def main() -> None:
+        async with endpoint() as server, acting(tmp_path, server.url) as gateway:
+            await asyncio.gather(
+                *(
+                    gateway.action.run({"url": server.url, **config}, b"%d" % number, 1, job)
+                    for number, job in enumerate(jobs, start=1)
+                )
+            )
+            assert sorted(got.json for got in server.got) == expected
+
+    run(main())
+
+
 def test_a_full_batch_does_not_wait(run) -> None:
     async def main() -> None:
         posted: list[bytes] = []
@@ -420,7 +446,9 @@ def test_a_full_batch_does_not_wait(run) -> None:
         request = HttpActionRequest(HttpUrl.parse("https://h/"), (), config)
         batches = HttpBatches(post)
         async with asyncio.timeout(10):
-            await asyncio.gather(*(batches.post(request, config, b"%d" % n) for n in range(6)))
+            await asyncio.gather(
+                *(batches.post(request, config, b"%d" % n, ORIGIN) for n in range(6))
+            )
         assert posted == [b"[0,1,2]", b"[3,4,5]"]
 
     run(main())
@@ -435,7 +463,7 @@ def test_a_fault_in_posting_reaches_everybody_who_waits(run) -> None:
         request = HttpActionRequest(HttpUrl.parse("https://h/"), (), config)
         batches = HttpBatches(post)
         results = await asyncio.gather(
-            *(batches.post(request, config, b"1") for _ in range(2)), return_exceptions=True
+            *(batches.post(request, config, b"1", ORIGIN) for _ in range(2)), return_exceptions=True
         )
         assert [type(result) for result in results] == [RuntimeError] * 2
 

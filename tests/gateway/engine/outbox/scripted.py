@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.engine.failures import ActionFailed
+from gateway.engine.outbox import NewJob
 from tests.gateway.engine.running import rule
 
 Behaviour = Callable[[bytes, int], None]
@@ -66,10 +66,10 @@ class Scripted:
         return name
 
     async def run(
-        self, parameters: Mapping[str, object], payload: bytes, attempt: int, trace_id: str
+        self, parameters: Mapping[str, object], payload: bytes, attempt: int, job: NewJob
     ) -> None:
         """Run one call."""
-        assert json.dumps(trace_id)
+        assert job.trace_id
         name = self.target(parameters)
         self.calls.append((name, payload, attempt))
         self._began.set()
