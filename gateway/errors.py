@@ -62,6 +62,11 @@ class GatewayError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def told(self) -> str:
+        """Return what a person reads: the sentence and its remedy."""
+        hint = self.hint
+        return f"{self}. {hint[0].upper()}{hint[1:]}" if hint else str(self)
+
 
 class SettingsError(GatewayError):
     """The settings cannot be used; `problems` lists every one of them, a sentence each."""

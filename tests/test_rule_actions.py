@@ -233,6 +233,20 @@ def test_http_to_a_server_that_the_settings_name(
     assert posted.headers["Authorization"] == "Bearer s3cret"
 
 
+def test_http_in_batches(gateway: GatewayProcess, client: Client, declared: WebServer) -> None:
+    batches = {"enableBatching": True, "batchConfig": {"maxBatchOpenMs": 200, "maxBatchSize": 3}}
+    action = to_server(f"{declared.url}/in", confirmationUrl=f"{declared.url}/in", **batches)
+    put_rules(gateway, rule("batched", "SELECT n FROM 'batched/+'", action))
+    before = len(declared.got)
+    for n in range(3):
+        client.publish("batched/a", {"n": n})
+    client.publish("batched/b", {"n": 3})  # another topic goes by itself
+    wait_until(lambda: sum(len(post.json) for post in declared.got[before:]) == 4)
+    bodies = [post.json for post in declared.got[before:]]
+    assert [{"n": 3}] in bodies
+    assert sorted(item["n"] for body in bodies for item in body) == [0, 1, 2, 3]
+
+
 def test_s3(gateway: GatewayProcess, client: Client) -> None:
     key = "${topic(2)}/${timestamp()}.json"
     put_rules(gateway, rule("to_bucket", "SELECT * FROM 's3/+'", to_bucket("readings-bucket", key)))
@@ -331,7 +345,7 @@ def test_cloudwatch_metric(gateway: GatewayProcess, client: Client) -> None:
     assert (metric["count"], metric["latest"], metric["total"]) == (3, 22, 66.5)
     assert (metric["minimum"], metric["maximum"]) == (20, 24.5)
     assert metric["timestamp_s"] == 1_700_000_000
-    assert status["metrics"]["cloudwatch.Site.celsius-north"] == 22
+    assert status["metrics"]["cloudwatch.Site/celsius-north (None)"] == 22
 
 
 @pytest.mark.parametrize("level", [paho.MQTTv311, paho.MQTTv5], ids=["MQTT 3.1.1", "MQTT 5"])

@@ -55,7 +55,7 @@ FAILING: dict[str, tuple[dict[str, Any], str, str]] = {
         "there is no queue 'nowhere'",
     ),
     "republish to a filter": (to_topic("a/${wild}"), "a/#", "cannot republish to 'a/#'"),
-    "republish without a value": (to_topic("a/${nope}"), "", "nope"),
+    "republish without a value": (to_topic("a/${nope}"), "a/${nope}", "nope"),
     "republish with a wrong header": (
         to_topic("a", headers={"messageExpiry": "${wild}"}),
         "a",

@@ -120,10 +120,10 @@ def test_rules_that_lead_into_each_other_end_within_a_bound(
     )
     client.publish("each/a", {"n": 1})
     found = [status_of(gateway, f"each_{name}") for name in names]
-    assert sum(each["evaluated"] for each in found) == 1001  # the one that came and 1,000 more
+    assert sum(each["evaluated"] for each in found) == 301  # the one that came and 300 more
     told = [action["last_failure"] for each in found for action in each["actions"]]
-    assert any("one message has caused 1000 others" in each for each in told)
+    assert any("one message has caused 300 others" in each for each in told)
     assert any("10 republish actions led here" in each for each in told)
     client.publish("each/a", {"n": 2})  # the next has a budget of its own
     found = [status_of(gateway, f"each_{name}") for name in names]
-    assert sum(each["evaluated"] for each in found) == 2002
+    assert sum(each["evaluated"] for each in found) == 602

@@ -263,23 +263,27 @@ def test_the_page_on_managing_shows_what_is_printed(tmp_path: Path) -> None:
 
 
 def test_commands_of_the_aws_cli_work_as_written(tmp_path: Path) -> None:
-    (rule,) = re.findall(r"cat > more/too_wet.json <<'END'\n(.*?)^END$", MANAGE, re.M | re.S)
-    (tmp_path / "too_cold.json").write_text(rule.replace("too_wet", "too_cold"))
+    ((name, text),) = _FILE.findall(MANAGE)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    shown = json.loads(text)
     commands = re.findall(r"^    (aws .*)$", MANAGE, re.M)
     assert len(commands) == 3
-    with GatewayProcess(tmp_path, rules=[]) as gateway:
-        env = {**os.environ, **gateway.credentials()}
+    answers = []
+    with GatewayProcess(tmp_path, rules=rules_of(WRITE)) as gateway:
         for command in commands:
             words = str(Path(sys.executable).with_name("aws")) + command.removeprefix("aws")
             done = subprocess.run(
                 ["bash", "-e", "-c", words],
                 cwd=tmp_path,
-                env=env,
+                env={**os.environ, **gateway.credentials()},
                 capture_output=True,
                 text=True,
                 timeout=60,
             )
-            assert done.stderr == ""
-            if "get-topic-rule" in command:
-                assert "humidity > 80" in json.loads(done.stdout)["rule"]["sql"]
-        assert gateway.status()["rules"] == []
+            assert (done.returncode, done.stderr) == (0, "")
+            answers.append(done.stdout)
+        assert shown["ruleName"] not in {rule["name"] for rule in gateway.status()["rules"]}
+    created, found, deleted = answers
+    assert created == deleted == ""
+    told = json.loads(found)["rule"]
+    assert (told["ruleName"], told["sql"]) == (shown["ruleName"], shown["topicRulePayload"]["sql"])

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final, cast, final
 
 from gateway.aws_api.errors import AwsError
-from gateway.aws_api.iot_answers import in_words, page_of, unavailable
+from gateway.aws_api.iot_answers import page_of, unavailable
 from gateway.aws_api.iot_destinations import destination_operations
 from gateway.aws_api.model import load_model
 from gateway.aws_api.service import Call, Handler, Service
@@ -105,7 +105,7 @@ def _in_aws_terms(handler: Callable[[Members, Call], Awaitable[Members]]) -> Han
             code = "SqlParseException" if error.is_sql else "InvalidRequestException"
             raise AwsError(code, _problems(error)) from error
         except CatalogueError as error:
-            raise AwsError("InvalidRequestException", in_words(error)) from error
+            raise AwsError("InvalidRequestException", error.told()) from error
         except RegistryError as error:
             raise unavailable(error) from error
 
@@ -139,7 +139,7 @@ class _Operations:
         except (RuleExists, RuleInFile) as error:
             raise AwsError(
                 "ResourceAlreadyExistsException",
-                in_words(error),
+                error.told(),
                 members={"resourceId": name, "resourceArn": self._arn_prefix + name},
             ) from error
         return {}

@@ -11,21 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from gateway.aws_api.errors import AwsError
-from gateway.errors import GatewayError, RegistryError
+from gateway.errors import RegistryError
 
-__all__ = ["in_words", "page_of", "unavailable"]
+__all__ = ["page_of", "unavailable"]
 
 _Entry = TypeVar("_Entry")
 
 
-def in_words(error: GatewayError) -> str:
-    """Return an error's sentence and its remedy."""
-    return f"{error}. {error.hint[0].upper()}{error.hint[1:]}" if error.hint else str(error)
-
-
 def unavailable(error: RegistryError) -> AwsError:
     """Return what a caller gets when the disk refused; a later try may succeed."""
-    return AwsError("ServiceUnavailableException", in_words(error), fault="Receiver")
+    return AwsError("ServiceUnavailableException", error.told(), fault="Receiver")
 
 
 def page_of(

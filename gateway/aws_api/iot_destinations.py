@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast, final
 
 from gateway.aws_api.errors import AwsError
-from gateway.aws_api.iot_answers import in_words, page_of, unavailable
+from gateway.aws_api.iot_answers import page_of, unavailable
 from gateway.aws_api.service import Call, Handler
 from gateway.engine.destinations.destinations import Destinations
 from gateway.engine.destinations.values import (
@@ -58,7 +58,7 @@ def _in_aws_terms(handler: Callable[[Members, Call], Awaitable[Members]]) -> Han
                 "such destination.",
             ) from error
         except DestinationError as error:
-            raise AwsError("InvalidRequestException", in_words(error)) from error
+            raise AwsError("InvalidRequestException", error.told()) from error
         except RegistryError as error:
             raise unavailable(error) from error
 
@@ -88,7 +88,7 @@ class _Operations:
         except DestinationExists as error:
             raise AwsError(
                 "ResourceAlreadyExistsException",
-                in_words(error),
+                error.told(),
                 members={"resourceId": url, "resourceArn": error.arn},
             ) from error
         return {"topicRuleDestination": _members(destination, "httpUrlProperties")}

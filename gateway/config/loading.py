@@ -89,7 +89,8 @@ def load(path: Path) -> Settings:
     _check_names("function", functions, lambda function: function.name, problems)
     _check_names("bucket", buckets, lambda bucket: bucket.name, problems)
     _check_names("table", tables, lambda table: table.name, problems)
-    for sentence in bucket_problems([settings for _, settings in buckets]):
+    reserved = _reserved(path, gateway, rules, functions, secrets)
+    for sentence in bucket_problems([settings for _, settings in buckets], reserved):
         problems.add(("s3", "buckets"), sentence)
     _check_addresses(listeners, aws, problems)
     found = problems.sentences()
@@ -183,6 +184,26 @@ def _check_names(
                 (*path, "name"), f'two {kind}s are named "{name}"; rename or remove one of them'
             )
         seen.add(name)
+
+
+def _reserved(
+    path: Path,
+    gateway: GatewaySettings | None,
+    rules: RulesSettings | None,
+    functions: Sequence[tuple[KeyPath, FunctionSettings]],
+    secrets: SecretsSettings | None,
+) -> dict[str, Path]:
+    """Return the gateway's own files and folders, by what to call them."""
+    found = {"the settings file": path.absolute()}
+    if gateway is not None:
+        found["data_dir"] = gateway.data_dir
+    if rules is not None and rules.dir is not None:
+        found["the rule files"] = rules.dir
+    if secrets is not None and secrets.file is not None:
+        found["the secrets file"] = secrets.file
+    for _, function in functions:
+        found[f'the function "{function.name}"'] = function.file
+    return found
 
 
 def _check_addresses(

@@ -7,7 +7,7 @@ its slow actions is at an end. Knows nothing of statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, final
 
@@ -62,9 +62,10 @@ class Aftermath:
         equipment: What rules work with.
         tallies: The counts of its actions, in order.
         error_tally: Those of its error action.
+        word: Gives what may be told of why an action failed: its number, and why.
     """
 
-    __slots__ = ("_document", "_equipment", "_error_tally", "_tallies")
+    __slots__ = ("_document", "_equipment", "_error_tally", "_tallies", "_word")
 
     def __init__(
         self,
@@ -72,11 +73,13 @@ class Aftermath:
         equipment: Equipment,
         tallies: Sequence[Tally],
         error_tally: Tally,
+        word: Callable[[int, str], str],
     ) -> None:
         self._document = document
         self._equipment = equipment
         self._tallies = tallies
         self._error_tally = error_tally
+        self._word = word
 
     def hand_over(
         self,
@@ -85,32 +88,44 @@ class Aftermath:
         output: bytes,
         failures: list[Failure],
         slow: Sequence[tuple[int, Mapping[str, object]]],
+        faults: Mapping[int, Exception],
     ) -> set[int]:
-        """Let the outbox take slow actions on; return the numbers of those it did take."""
+        """Let the outbox take slow actions on, or tell the error action; count what failed.
+
+        Args:
+            cause: The message.
+            context: Where the statement was evaluated.
+            output: What it gave.
+            failures: The actions that have failed; those that the outbox does not take come to it.
+            slow: The others, with their parameters.
+            faults: Of failures, those that are the gateway's own, by the action's number.
+
+        Returns:
+            The numbers of the actions that the outbox has taken.
+
+        Raises:
+            StoreError: Something durable was refused; nothing is counted.
+        """
         outbox = self._equipment.outbox
+        stored = self.stored(context) if slow else None
+        job = cause.job(self._document.name, output, error_action=stored)
         admitted: list[tuple[str, int, Mapping[str, object]]] = []
-        size_bytes = len(output) + len(cause.payload)
         for number, parameters in slow:
             kind = self._document.actions[number].kind
             try:
-                admitted.append((outbox.admit(kind, parameters, size_bytes), number, parameters))
+                admitted.append(
+                    (outbox.admit(kind, parameters, job.size_bytes), number, parameters)
+                )
             except ActionFailed as error:
-                self._tallies[number].fail(cause.topic, error.told())
-                failures.append(failure_of(kind, number, parameters, error.told()))
-        if not admitted:
-            if failures:
-                self.act_on_error(cause, context, failures)
-            return set()
-        stored = self.stored(context)
-        outbox.add(
-            cause.job(
-                self._document.name,
-                output,
-                error_action=stored,
-                failures=tuple(failures),
-            ),
-            admitted,
-        )
+                reason = self._word(number, error.told())
+                failures.append(failure_of(kind, number, parameters, reason))
+        if admitted:
+            outbox.add(replace(job, failures=tuple(failures)), admitted)
+        elif failures:
+            self.act_on_error(cause, context, failures)
+        for failure in failures:
+            fault = faults.get(failure.number)
+            self._tallies[failure.number].fail(cause.topic, failure.message, fault)
         return {number for _, number, _ in admitted}
 
     def stored(self, context: rules.Context) -> str | None:

@@ -16,6 +16,7 @@ import rules
 from gateway.broker import Router
 from gateway.broker.basic_ingest import BASIC_INGEST
 from gateway.engine.actions.local import FastAction, LocalActions, SqsQueue
+from gateway.engine.actions.republishing import MAX_REPUBLISHES_PER_ENTRY
 from gateway.engine.aftermath import REACHING, Equipment, carry_out_error_action
 from gateway.engine.catalogue.loading import told
 from gateway.engine.error_action import Cause, failure_of
@@ -89,6 +90,7 @@ class Engine:
             ended=self._ended,
             failed=self._failed,
             describe=failure_of,
+            word=self._word,
             max_bytes=settings.outbox_max_bytes,
             max_target_bytes=settings.outbox_target_bytes,
             metrics=metrics,
@@ -110,7 +112,7 @@ class Engine:
         self._gone = Tally("(gone)", "what was left of it in the outbox", monotonic_s)
         metrics.gauge("rules.matched", lambda: sum(rule.matched for rule in self._rules.values()))
         metrics.gauge(
-            "rules.failed_actions", lambda: sum(status.failed for status in self.status())
+            "rules.failed_actions", lambda: sum(rule.failed for rule in self._rules.values())
         )
 
     def start(self) -> None:
@@ -141,6 +143,8 @@ class Engine:
                 for topic_filter in filters
             )
         before = self._rules.get(document.name)
+        if before is not None and before.document.sql == document.sql:
+            rule.since = before.since  # only its actions have changed, or whether it is enabled
         self._rules[document.name] = rule
         if before is not None:
             self._unsubscribe(before)
@@ -184,6 +188,11 @@ class Engine:
         for subscriber in rule.subscribers:
             self._router.unsubscribe_local(subscriber)
 
+    def _word(self, job: Job, number: int, reason: str) -> str:
+        """Return what may be told of why an action of the outbox failed."""
+        rule = self._rules.get(job.new.rule)
+        return reason if rule is None else rule.word(number, reason)
+
     def _ended(self, job: Job, number: int, failure: str) -> None:
         """Note that an action of the outbox is at an end."""
         rule = self._rules.get(job.new.rule)
@@ -196,9 +205,7 @@ class Engine:
             result = "failed" if failure else "done"
             self.traces.note_error_action(trace_id, name, result, failure)
             return
-        outcome = self.traces.outcome(trace_id, name)
-        if outcome is not None:
-            outcome.end(number, failure)
+        self.traces.end(trace_id, name, number, failure)
 
     def _failed(self, job: Job) -> None:
         """Carry out the error action of a job of which an action failed."""
@@ -206,7 +213,7 @@ class Engine:
         if new.error_action is None:
             return
         rule = self._rules.get(new.rule)
-        self._equipment.actions.budget.renew()
+        self._equipment.actions.budget.renew(MAX_REPUBLISHES_PER_ENTRY)
         carry_out_error_action(
             self._equipment,
             new.rule,

@@ -19,7 +19,7 @@ import orjson
 import rules
 from gateway.engine.outbox import STATEMENT, Failure, NewJob
 
-__all__ = ["Cause", "as_written", "error_message", "failure_of", "statement_failure"]
+__all__ = ["NOT_TOLD", "Cause", "as_written", "error_message", "failure_of", "statement_failure"]
 
 # What each action is for, by its key; a point leads inside.
 _RESOURCE: Final[Mapping[str, str]] = {
@@ -49,6 +49,12 @@ _RESOURCE: Final[Mapping[str, str]] = {
 }
 
 _MAX_RESOURCE: Final = 1024
+
+# What is told of a failure whose text may repeat what `get_secret` gave a template of the action.
+NOT_TOLD: Final = (
+    "it failed; why is not told, for that could show the secret that its templates hold. To find "
+    "out, try it with a constant in the secret's place"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +125,12 @@ def failure_of(kind: str, number: int, parameters: Mapping[str, object], message
         parameters: What stands under the key, its templates replaced or as they were written.
         message: Why it failed.
     """
-    value: object = parameters
+    value: object = {} if message == NOT_TOLD else parameters
     for part in _RESOURCE.get(kind, "").split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     resource = value if isinstance(value, str) else str(getattr(value, "text", ""))
+    if kind == "http":
+        resource = resource.partition("?")[0]  # a query may hold a key
     name = f"{kind[:1].upper()}{kind[1:]}Action"
     return Failure(number, name, resource[:_MAX_RESOURCE], message)
 

@@ -17,11 +17,6 @@ class ActionFailed(GatewayError):  # noqa: N818 - named after what happened
     code = "action-failed"
     disposition = Disposition.QUARANTINE
 
-    def told(self) -> str:
-        """Return what a person reads: the sentence and its remedy."""
-        hint = self.hint
-        return f"{self}. {hint[0].upper()}{hint[1:]}" if hint else str(self)
-
 
 class TryAgain(ActionFailed):
     """An action of the outbox failed this time; it is tried again, others go on meanwhile.

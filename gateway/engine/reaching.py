@@ -7,9 +7,10 @@ asked, and of whom, is `outside`'s. Knows nothing of how an action is carried ou
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, cast, final
+from typing import Final, Protocol, TypeVar, cast, final
 
 import rules
 from gateway.engine.actions.local import render_action
@@ -19,6 +20,7 @@ from gateway.engine.outbox import NewJob
 from gateway.engine.subjects import make_subject
 from gateway.engine.traces.ring import Traces
 from gateway.message import Message, Publisher
+from rules.values import Value
 
 __all__ = ["ReachingRule", "ReachingRules", "reaching_parameters"]
 
@@ -29,6 +31,8 @@ MAX_THREADS: Final = 64
 # How long what waits for a rule that is not there goes on waiting: its file may be broken, and
 # somebody at it.
 PATIENCE_S: Final = 600.0
+
+Answer = TypeVar("Answer")
 
 Rendered = Sequence[Mapping[str, object] | ActionFailed]
 
@@ -91,7 +95,10 @@ class ReachingRules:
         account: str,
     ) -> None:
         self._find = find
-        self._outside = outside
+        # Statements are evaluated one at a time: more threads at once would only take the
+        # interpreter from the event loop. While one waits for an answer, another has its turn.
+        self._turn = threading.Lock()
+        self._outside = _Elsewhere(outside, self._turn)
         self._traces = traces
         self._account = account
         self._came = asyncio.Event()
@@ -146,7 +153,7 @@ class ReachingRules:
         loop = asyncio.get_running_loop()
         try:
             output, rendered = await loop.run_in_executor(
-                self._threads, _evaluate, rule.document, context
+                self._threads, self._evaluate, rule.document, context
             )
         except rules.EvaluationFailed as error:
             reason = f"{error}; no action ran"
@@ -184,17 +191,51 @@ class ReachingRules:
         del self._missing_since_s[name]
         return rule
 
+    def _evaluate(
+        self, document: rules.RuleDocument, context: rules.Context
+    ) -> tuple[bytes | None, Rendered]:
+        """Return what the statement gives, and each action's parameters or why there are none."""
+        with self._turn:
+            output = document.statement.evaluate_in(context)
+            rendered: list[Mapping[str, object] | ActionFailed] = []
+            if output is not None:
+                for action in document.actions:
+                    try:
+                        rendered.append(render_action(action, context))
+                    except ActionFailed as error:
+                        rendered.append(error)
+            return output, rendered
 
-def _evaluate(
-    document: rules.RuleDocument, context: rules.Context
-) -> tuple[bytes | None, Rendered]:
-    """Return what the statement gives, and each action's parameters or why there are none."""
-    output = document.statement.evaluate_in(context)
-    rendered: list[Mapping[str, object] | ActionFailed] = []
-    if output is not None:
-        for action in document.actions:
-            try:
-                rendered.append(render_action(action, context))
-            except ActionFailed as error:
-                rendered.append(error)
-    return output, rendered
+
+@final
+class _Elsewhere(rules.Outside):
+    """Asks, and lets others have the turn meanwhile."""
+
+    def __init__(self, asked: rules.Outside, turn: threading.Lock) -> None:
+        self._asked = asked
+        self._turn = turn
+
+    def thing_shadow(self, thing_name: str, shadow_name: str | None) -> bytes | None:
+        return self._ask(lambda: self._asked.thing_shadow(thing_name, shadow_name))
+
+    def invoke_lambda(self, function_arn: str, payload: bytes) -> bytes | None:
+        return self._ask(lambda: self._asked.invoke_lambda(function_arn, payload))
+
+    def dynamodb_item(self, table_name: str, key: Mapping[str, Value]) -> bytes | None:
+        return self._ask(lambda: self._asked.dynamodb_item(table_name, key))
+
+    def secret(self, secret_id: str) -> rules.Secret | None:
+        return self._ask(lambda: self._asked.secret(secret_id))
+
+    def registry_data(self, api: str, thing_name: str) -> bytes | None:
+        return self._ask(lambda: self._asked.registry_data(api, thing_name))
+
+    def descriptor_set(self, bucket: str, key: str) -> bytes | None:
+        return self._ask(lambda: self._asked.descriptor_set(bucket, key))
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        self._turn.release()
+        try:
+            return question()
+        finally:
+            self._turn.acquire()

@@ -13,8 +13,15 @@ from typing import final
 import rules
 from gateway.broker import LocalSubscriber
 from gateway.engine.actions.local import Perform, render_action
+from gateway.engine.actions.republishing import MAX_REPUBLISHES_PER_ENTRY
 from gateway.engine.aftermath import REACHING, SLOW, Aftermath, Equipment
-from gateway.engine.error_action import Cause, as_written, failure_of, statement_failure
+from gateway.engine.error_action import (
+    NOT_TOLD,
+    Cause,
+    as_written,
+    failure_of,
+    statement_failure,
+)
 from gateway.engine.failures import ActionFailed
 from gateway.engine.outbox import ERROR_ACTION, STATEMENT, Failure
 from gateway.engine.reaching import reaching_parameters
@@ -22,6 +29,7 @@ from gateway.engine.tally import ActionStatus, RuleStatus, Tally
 from gateway.engine.traces.ring import Outcome, Traced
 from gateway.errors import StoreError
 from gateway.message import Message
+from rules.calls import calls_in
 
 __all__ = ["RuleInForce"]
 
@@ -48,6 +56,7 @@ class RuleInForce:
         "_evaluated",
         "_fast",
         "_fired",
+        "_secretive",
         "_slow",
         "document",
         "error_tally",
@@ -73,7 +82,7 @@ class RuleInForce:
         )
         self.error_tally = Tally(name, "its error action", clock)
         self._equipment = equipment
-        self._aftermath = Aftermath(document, equipment, self.tallies, self.error_tally)
+        self._aftermath = Aftermath(document, equipment, self.tallies, self.error_tally, self.word)
         self._environment = equipment.environment
         self._evaluate_in = document.statement.evaluate_in
         self._evaluated = equipment.evaluated
@@ -85,6 +94,7 @@ class RuleInForce:
             if action.kind not in SLOW
         )
         self._slow = tuple((number, action) for number, action in numbered if action.kind in SLOW)
+        self._secretive = frozenset(number for number, action in numbered if _holds_secrets(action))
         # What nearly every message comes to: shared, so that it costs none.
         self._fired = Outcome(name)
 
@@ -109,29 +119,29 @@ class RuleInForce:
             return
         except Exception as error:
             # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
-            self._no_result(message, context, f"this is a fault of Weir's: {error!r:.200}", error)
+            self._no_result(message, context, _fault(error), error)
             return
         if output is None:
             return
-        self.matched += 1
         failures: list[Failure] | None = None
+        faults: dict[int, Exception] | None = None
         for number, perform in self._fast:
             try:
                 perform(message, context, output)
             except ActionFailed as error:
                 failures = failures or []
-                failures.append(self._failed(number, message.topic, context, error.told()))
+                failures.append(self._failure(number, context, error.told()))
             except StoreError:
-                self.matched -= 1  # the publish is refused, and comes again
-                raise
+                raise  # the publish is refused, and comes again: nothing of it counts
             except Exception as error:
-                reason = f"this is a fault of Weir's: {error!r:.200}"
-                failures = failures or []
-                failures.append(self._failed(number, message.topic, context, reason, error))
-        if failures is None and not self._slow:
+                failures, faults = failures or [], faults or {}
+                failures.append(self._failure(number, context, _fault(error)))
+                faults[number] = error
+        if failures is not None or self._slow:
+            self._settle(message, context, output, failures or [], faults or {})
+        else:
             traced.outcomes.append(self._fired)
-            return
-        self._settle(message, context, output, failures or [])
+        self.matched += 1
 
     def take_on(self, message: Message) -> None:
         """Leave one message to the outbox: this rule reaches out, and that may take its time.
@@ -145,16 +155,16 @@ class RuleInForce:
         cause = self._cause(traced)
         name = self.document.name
         parameters = reaching_parameters(name, message, self._environment.now_ms())
+        context = rules.Context(traced.subject, self._environment)
+        job = cause.job(name, message.payload, error_action=self._aftermath.stored(context))
         outbox = self._equipment.outbox
         try:
-            target = outbox.admit(REACHING, parameters, len(message.payload))
+            target = outbox.admit(REACHING, parameters, job.size_bytes)
         except ActionFailed as error:
             self._no_result(message, None, error.told())
             return
-        context = rules.Context(traced.subject, self._environment)
-        job = cause.job(name, message.payload, error_action=self._aftermath.stored(context))
         outbox.add(job, [(target, STATEMENT, parameters)])
-        traced.outcomes.append(Outcome(name, waiting={STATEMENT}))
+        self._equipment.traces.note(traced, Outcome(name, waiting={STATEMENT}))
 
     def count_evaluation(self) -> None:
         """Count an evaluation that was not on the way of a message."""
@@ -186,9 +196,9 @@ class RuleInForce:
             StoreError: Something durable was refused; all of it is to be done again.
         """
         actions = self._equipment.actions
-        actions.budget.renew()
-        self.matched += 1
+        actions.budget.renew(MAX_REPUBLISHES_PER_ENTRY)
         failures: list[Failure] = []
+        faults: dict[int, Exception] = {}
         slow: list[tuple[int, Mapping[str, object]]] = []
         for number, (action, parameters) in enumerate(
             zip(self.document.actions, rendered, strict=True)
@@ -209,18 +219,21 @@ class RuleInForce:
                     )
             except ActionFailed as error:
                 known = as_written(action) if isinstance(parameters, ActionFailed) else parameters
-                self.tallies[number].fail(cause.topic, error.told())
-                failures.append(failure_of(kind, number, known, error.told()))
+                reason = self.word(number, error.told())
+                failures.append(failure_of(kind, number, known, reason))
             except StoreError:
-                self.matched -= 1
                 raise
             except Exception as error:
                 # As on the way of a message: a fault of the gateway's own stays with this action.
-                reason = f"this is a fault of Weir's: {error!r:.200}"
-                self.tallies[number].fail(cause.topic, reason, error)
-                failures.append(failure_of(kind, number, as_written(action), reason))
-        waiting = self._aftermath.hand_over(cause, context, output, failures, slow)
+                failures.append(failure_of(kind, number, as_written(action), _fault(error)))
+                faults[number] = error
+        waiting = self._aftermath.hand_over(cause, context, output, failures, slow, faults)
+        self.matched += 1
         return {failure.number: failure.message for failure in failures}, waiting
+
+    def word(self, number: int, reason: str) -> str:
+        """Return what may be told of why an action failed."""
+        return NOT_TOLD if number in self._secretive else reason
 
     def fail_statement(self, cause: Cause, context: rules.Context, reason: str) -> None:
         """Count a statement that was evaluated apart and came to no result; tell of it.
@@ -228,11 +241,11 @@ class RuleInForce:
         Raises:
             StoreError: The error action could not be taken.
         """
-        self._equipment.actions.budget.renew()
-        self.statement.fail(cause.topic, reason)
+        self._equipment.actions.budget.renew(MAX_REPUBLISHES_PER_ENTRY)
         self._aftermath.act_on_error(
             cause, context, [statement_failure(self.document.name, reason)]
         )
+        self.statement.fail(cause.topic, reason)
 
     def ended(self, number: int, topic: str, failure: str) -> None:
         """Count an action of the outbox that is at an end."""
@@ -246,6 +259,11 @@ class RuleInForce:
             tally.fail(topic, failure)
         else:
             tally.done += 1
+
+    @property
+    def failed(self) -> int:
+        """How many actions failed for good, and how often the statement came to no result."""
+        return self.statement.failed + sum(tally.failed for tally in self.tallies)
 
     def status(self) -> RuleStatus:
         """Return how it is doing."""
@@ -266,7 +284,7 @@ class RuleInForce:
             topic_filter=document.statement.topic_filter or "",
             evaluated=self.evaluated,
             matched=self.matched,
-            failed=sum(tally.failed for tally in (self.statement, *self.tallies)),
+            failed=self.failed,
             disabled=document.disabled,
             problem=next((tally.last_failure for tally in latest if tally.last_failure), ""),
             waiting=waiting[name, STATEMENT],
@@ -293,16 +311,8 @@ class RuleInForce:
             traced.topic, traced.publisher.client_id, trace_id, traced.depth, traced.payload
         )
 
-    def _failed(
-        self,
-        number: int,
-        topic: str,
-        context: rules.Context,
-        reason: str,
-        fault: Exception | None = None,
-    ) -> Failure:
+    def _failure(self, number: int, context: rules.Context, reason: str) -> Failure:
         action = self.document.actions[number]
-        self.tallies[number].fail(topic, reason, fault)
         parameters = as_written(action)
         if self.document.error_action is not None:  # else nobody asks what it was for
             with suppress(ActionFailed):
@@ -319,16 +329,21 @@ class RuleInForce:
         name = self.document.name
         traced: Traced = message.traced
         self._equipment.actions.budget.follow(message)
-        self.statement.fail(traced.topic, reason, fault)
-        traced.outcomes.append(Outcome(name, error=reason))
         if self.document.error_action is not None:
             context = context or rules.Context(traced.subject, self._environment)
             self._aftermath.act_on_error(
                 self._cause(traced), context, [statement_failure(name, reason)]
             )
+        self.statement.fail(traced.topic, reason, fault)
+        self._equipment.traces.note(traced, Outcome(name, error=reason))
 
     def _settle(
-        self, message: Message, context: rules.Context, output: bytes, failures: list[Failure]
+        self,
+        message: Message,
+        context: rules.Context,
+        output: bytes,
+        failures: list[Failure],
+        faults: Mapping[int, Exception],
     ) -> None:
         """Take on the slow actions, or tell of the failures."""
         traced: Traced = message.traced
@@ -338,15 +353,23 @@ class RuleInForce:
             try:
                 slow.append((number, render_action(action, context)))
             except ActionFailed as error:
-                reason = error.told()
-                self.tallies[number].fail(traced.topic, reason)
-                failures.append(failure_of(action.kind, number, as_written(action), reason))
-        try:
-            waiting = self._aftermath.hand_over(
-                self._cause(traced), context, output, failures, slow
-            )
-        except StoreError:
-            self.matched -= 1
-            raise
+                failures.append(failure_of(action.kind, number, as_written(action), error.told()))
+        waiting = self._aftermath.hand_over(
+            self._cause(traced), context, output, failures, slow, faults
+        )
         failed = {failure.number: failure.message for failure in failures}
-        traced.outcomes.append(Outcome(self.document.name, failures=failed, waiting=waiting))
+        outcome = Outcome(self.document.name, failures=failed, waiting=waiting)
+        self._equipment.traces.note(traced, outcome)
+
+
+def _fault(error: Exception) -> str:
+    return f"this is a fault of Weir's: {error!r:.200}"
+
+
+def _holds_secrets(action: rules.Action) -> bool:
+    """Tell whether a template of an action asks for a secret."""
+    return action.reaches_out and any(
+        call.name.lower() == "get_secret"
+        for template in action.templates()
+        for call in calls_in(list(template.expressions))
+    )

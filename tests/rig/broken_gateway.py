@@ -31,7 +31,7 @@ def _forget_before_running() -> None:
         self._end(lane, entry, "")
         await self._store.flush()
         try:
-            await lane.action.run(entry.parameters, new.output, entry.attempt, new.trace_id)
+            await lane.action.run(entry.parameters, new.output, entry.attempt, new)
         except ActionFailed:
             pass  # nobody is left to tell
         finally:

@@ -94,6 +94,10 @@ class CloudWatchLogs:
         now_s = self._monotonic_s()
         passed_s, self._at_s = now_s - self._at_s, now_s
         self._left = min(self._left + passed_s * EVENTS_PER_SECOND, MAX_BURST)
+        if events > MAX_BURST:
+            raise ActionFailed(
+                f"a batch of {events} log events; at most {MAX_BURST:.0f}", hint="Select fewer."
+            )
         if self._left < events:
             raise ActionFailed(
                 f"more than {EVENTS_PER_SECOND:.0f} log events a second",
@@ -162,7 +166,7 @@ class CloudWatchMetrics:
     """The `cloudwatchMetric` action: each metric is one of the gateway's own.
 
     Args:
-        metrics: Where the latest value shows, as `cloudwatch.NAMESPACE.NAME`.
+        metrics: Where the latest value shows, as `cloudwatch.NAMESPACE/NAME (UNIT)`.
         now_ms: Wall time in milliseconds since 1970, for values without a time.
     """
 
@@ -203,7 +207,9 @@ class CloudWatchMetrics:
             before = MetricStatus(
                 namespace, name, unit, value, timestamp_s, 0, 0.0, math.inf, -math.inf
             )
-            self._metrics.gauge(f"cloudwatch.{namespace}.{name}", lambda: self._latest(key))
+            self._metrics.gauge(
+                f"cloudwatch.{namespace}/{name} ({unit})", lambda: self._latest(key)
+            )
         self._found[key] = MetricStatus(
             namespace,
             name,

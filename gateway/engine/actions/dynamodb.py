@@ -13,6 +13,7 @@ import base64
 from collections.abc import Mapping
 from typing import Final, final
 
+from gateway.engine.actions.templates import text_of
 from gateway.engine.failures import ActionFailed
 from gateway.services.dynamodb import (
     Attribute,
@@ -59,13 +60,13 @@ class DynamoDbActions:
             ActionFailed: The table is missing or full, or cannot hold this.
             StoreError: Nothing new is taken just now.
         """
-        operation = _text(parameters, "operation") or "INSERT"
+        operation = text_of(parameters, "operation") or "INSERT"
         if operation not in _OPERATIONS:
             raise ActionFailed(
                 f"the operation {_shown(operation)} is none; there are INSERT, UPDATE and DELETE"
             )
-        table = resolve_name(_text(parameters, "tableName"))
-        attribute = _text(parameters, "payloadField") or _DEFAULT_PAYLOAD_FIELD
+        table = resolve_name(text_of(parameters, "tableName"))
+        attribute = text_of(parameters, "payloadField") or _DEFAULT_PAYLOAD_FIELD
         try:
             key = self._key(table, parameters)
             if operation == "DELETE":
@@ -96,7 +97,7 @@ class DynamoDbActions:
             StoreError: Nothing new is taken just now.
         """
         put = parameters.get("putItem")
-        table = resolve_name(_text(put, "tableName") if isinstance(put, Mapping) else "")
+        table = resolve_name(text_of(put, "tableName") if isinstance(put, Mapping) else "")
         try:
             item = read_json(payload)
             if not isinstance(item, dict):
@@ -113,12 +114,12 @@ class DynamoDbActions:
         key: dict[str, Attribute] = {}
         given: list[tuple[str, str]] = []
         for prefix in ("hash", "range"):
-            name = _text(parameters, f"{prefix}KeyField")
+            name = text_of(parameters, f"{prefix}KeyField")
             if not name:
                 continue
-            kind = _text(parameters, f"{prefix}KeyType") or "STRING"
+            kind = text_of(parameters, f"{prefix}KeyType") or "STRING"
             given.append((name, kind))
-            value = _text(parameters, f"{prefix}KeyValue")
+            value = text_of(parameters, f"{prefix}KeyValue")
             key[name] = read_number(value) if kind == "NUMBER" else value
         if tuple(given) != schema.fields:
             raise _other_key(table, schema, given)
@@ -139,11 +140,6 @@ def _payload_value(payload: bytes) -> Attribute:
         return read_json(payload)
     except NotJson:
         return base64.b64encode(payload).decode()
-
-
-def _text(parameters: Mapping[str, object], name: str) -> str:
-    value = parameters.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 def _no_object() -> ActionFailed:

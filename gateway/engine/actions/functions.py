@@ -14,6 +14,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, final
 
+import orjson
+
 import rules
 from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.engine.outbox import NewJob
@@ -128,6 +130,12 @@ async def invoke_for_sql(
         EvaluationFailed: There is no such function, or it did not answer.
     """
     try:
-        return await functions.invoke(function_arn, payload, timeout_s=timeout_s)
+        answer = await functions.invoke(function_arn, payload, timeout_s=timeout_s)
+        orjson.loads(answer)
+    except orjson.JSONDecodeError as error:
+        raise rules.EvaluationFailed(
+            f"aws_lambda: what {function_arn[:200]!r} answered is no JSON: {error}"
+        ) from error
     except FunctionError as error:
         raise rules.EvaluationFailed(f"aws_lambda: {error}", hint=error.hint) from error
+    return answer

@@ -57,7 +57,7 @@ class HttpAction:
         destinations: Destinations,
         *,
         total_s: float = 3.0,
-        retry_after_s: Sequence[float] = (0.1, 0.4),
+        retry_after_s: Sequence[float] = (0.5, 1.5),
         max_parallel: int = 8,
     ) -> None:
         self._client = client

@@ -96,7 +96,8 @@ def read_url(parameters: Mapping[str, object]) -> HttpUrl:
     try:
         url = HttpUrl.parse(text if isinstance(text, str) else "")
     except ValueError as error:
-        raise ActionFailed(f"the url {str(text)[:80]!r} cannot be used: {error}") from None
+        shown = str(text).partition("?")[0][:80]  # a query may hold a key
+        raise ActionFailed(f"the url {shown!r} cannot be used: {error}") from None
     return url
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias, final
+from typing import Final, Protocol, TypeAlias, final
 
 import rules
 from gateway.engine.actions.republishing import RepublishBudget, compile_republish, republish
@@ -22,7 +22,9 @@ from gateway.services.sqs.names import name_problem, resolve_name
 __all__ = ["FastAction", "LocalActions", "Perform", "SqsQueue", "render_action"]
 
 # Names and topics come out of payloads: what of them goes into logs and status has a bound.
-_SHOWN_CHARACTERS = 200
+_SHOWN_CHARACTERS: Final = 200
+
+_OTHERS_RUN: Final = "The rule's other actions run."
 
 Perform: TypeAlias = Callable[[Message, rules.Context, bytes], None]
 
@@ -129,6 +131,8 @@ def render_action(action: rules.Action, context: rules.Context) -> Mapping[str, 
     Raises:
         ActionFailed: An expression of a template has no value.
     """
+    if isinstance(action, rules.UnsupportedAction):
+        raise ActionFailed(action.problem, hint=_OTHERS_RUN)
     try:
         parameters = action.render(context)[action.kind]
     except (rules.TemplateUndefined, rules.EvaluationFailed) as error:
@@ -178,9 +182,8 @@ def _service(action: rules.ServiceAction, run: FastAction) -> Perform:
 
 
 def _unsupported(action: rules.Action) -> Perform:
-    problem = getattr(action, "problem", "") or f"nothing here carries out '{action.kind}'"
-
     def perform(message: Message, context: rules.Context, output: bytes) -> None:
-        raise ActionFailed(problem, hint="The rule's other actions run.")
+        render_action(action, context)  # says why
+        raise ActionFailed(f"nothing here carries out '{action.kind}'", hint=_OTHERS_RUN)
 
     return perform

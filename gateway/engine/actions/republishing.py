@@ -30,6 +30,7 @@ from gateway.mqtt.topics import check_topic_name
 __all__ = [
     "MAX_ERROR_REPUBLISHES_PER_CAUSE",
     "MAX_REPUBLISHES_PER_CAUSE",
+    "MAX_REPUBLISHES_PER_ENTRY",
     "MAX_REPUBLISH_DEPTH",
     "RepublishBudget",
     "check_republish",
@@ -42,9 +43,12 @@ Perform: TypeAlias = Callable[[Message, rules.Context, bytes], None]
 MAX_REPUBLISH_DEPTH: Final = 10
 """A republish may cause a republish; at this depth it is a loop."""
 
-MAX_REPUBLISHES_PER_CAUSE: Final = 1000
+MAX_REPUBLISHES_PER_CAUSE: Final = 300
 """Depth alone is no bound: four rules that listen to what they republish make a million messages of
-one within ten levels. This many take some ten milliseconds."""
+one within ten levels. This many take some milliseconds."""
+
+MAX_REPUBLISHES_PER_ENTRY: Final = 100
+"""The same for an entry of the outbox, which a rule that reaches out may cause many of."""
 
 MAX_ERROR_REPUBLISHES_PER_CAUSE: Final = 100
 """Error actions have a budget of their own, so that one can tell of a spent budget."""
@@ -64,17 +68,17 @@ class RepublishBudget:
     enough.
     """
 
-    __slots__ = ("_cause", "_left", "_left_for_errors")
+    __slots__ = ("_cause", "_left", "_left_for_errors", "_most")
 
     def __init__(self) -> None:
         self._cause: Message | None = None
-        self._left = MAX_REPUBLISHES_PER_CAUSE
+        self._left = self._most = MAX_REPUBLISHES_PER_CAUSE
         self._left_for_errors = MAX_ERROR_REPUBLISHES_PER_CAUSE
 
-    def renew(self) -> None:
-        """Begin anew: what comes next has a cause of its own, such as a row of the outbox."""
+    def renew(self, most: int = MAX_REPUBLISHES_PER_CAUSE) -> None:
+        """Begin anew: what comes next has a cause of its own, such as an entry of the outbox."""
         self._cause = None
-        self._left = MAX_REPUBLISHES_PER_CAUSE
+        self._left = self._most = most
         self._left_for_errors = MAX_ERROR_REPUBLISHES_PER_CAUSE
 
     def follow(self, message: Message) -> None:
@@ -104,7 +108,7 @@ class RepublishBudget:
         else:
             self._left -= 1
         if (self._left_for_errors if for_error else self._left) < 0:
-            most = MAX_ERROR_REPUBLISHES_PER_CAUSE if for_error else MAX_REPUBLISHES_PER_CAUSE
+            most = MAX_ERROR_REPUBLISHES_PER_CAUSE if for_error else self._most
             kind = " by error actions" if for_error else ""
             raise ActionFailed(
                 f"one message has caused {most} others{kind}, so this looks like a loop",
@@ -119,7 +123,6 @@ def compile_republish(
     publish: Callable[[Message], None],
     budget: RepublishBudget,
     gateway_ms: Callable[[], int],
-    for_error: bool = False,
 ) -> Perform:
     """Return the callable that carries out a republish action.
 
@@ -131,7 +134,6 @@ def compile_republish(
         publish: Routes a message inside the gateway.
         budget: What republishing spends from, shared by all rules.
         gateway_ms: Gateway time in milliseconds, from which messages expire.
-        for_error: It is an error action.
     """
     publisher = Publisher(f"rule:{rule_name}")
     topic_template, qos = action.topic, action.qos
@@ -141,7 +143,7 @@ def compile_republish(
         depth = message.depth
         if not depth:
             budget.follow(message)
-        budget.spend(depth, for_error=for_error)
+        budget.spend(depth)
         topic = topic_template.constant
         if topic is None:
             topic = render(topic_template, context)

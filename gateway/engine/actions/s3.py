@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, final
 
+from gateway.engine.actions.templates import text_of
 from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.engine.outbox import NewJob
 from gateway.errors import Disposition
@@ -47,7 +48,7 @@ class S3Action:
         Raises:
             ActionFailed: There is no such bucket.
         """
-        name = resolve_name(_text(parameters, "bucketName"))
+        name = resolve_name(text_of(parameters, "bucketName"))
         try:
             self._buckets.find(name)
         except NoSuchBucket as error:
@@ -69,17 +70,12 @@ class S3Action:
             TryAgain: There is no room, or the disk refused: later there may be, or it may not.
             ActionFailed: It cannot be written, or was tried often enough.
         """
-        name = resolve_name(_text(parameters, "bucketName"))
+        name = resolve_name(text_of(parameters, "bucketName"))
         try:
-            await self._buckets.put(name, _text(parameters, "key"), payload)
+            await self._buckets.put(name, text_of(parameters, "key"), payload)
         except BucketError as error:
             may_help = error.disposition is Disposition.RETRY
             if may_help and attempt <= len(self._retry_after_s):
                 after_s = self._retry_after_s[attempt - 1]
                 raise TryAgain(str(error), hint=error.hint, after_s=after_s) from error
             raise ActionFailed(str(error), hint=error.hint) from error
-
-
-def _text(parameters: Mapping[str, object], name: str) -> str:
-    value = parameters.get(name, "")
-    return value if isinstance(value, str) else ""

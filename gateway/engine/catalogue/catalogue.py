@@ -10,9 +10,9 @@ Source: AWS IoT API reference, `CreateTopicRule`, `ReplaceTopicRule`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import TypeVar, final
 
 from gateway.engine.catalogue.api_rules import ApiRules
 from gateway.engine.catalogue.enforcement import RuleEngine, RulesInForce
@@ -27,7 +27,8 @@ from gateway.engine.catalogue.errors import (
 )
 from gateway.engine.catalogue.file_rules import FileRules
 from gateway.engine.catalogue.loading import told
-from gateway.engine.catalogue.rule_files import Payload, read_rule, read_text
+from gateway.engine.catalogue.rule_files import Payload, is_same, read_rule, read_text
+from gateway.engine.in_turn import InTurn
 from gateway.registry import Registry
 from rules import Problem, RuleDocument, RuleDocumentError
 
@@ -83,8 +84,7 @@ class RuleCatalogue:
         self._api = ApiRules(registry, arn_prefix)
         self._files = FileRules(folder, arn_prefix)
         self._in_force = RulesInForce(engine, on_rule)
-        self._lock = asyncio.Lock()
-        self._writes: set[asyncio.Task[Any]] = set()
+        self._turns = InTurn()
 
     async def start(self) -> None:
         """Read the registry and the folder, and put every rule in force that can be."""
@@ -95,8 +95,7 @@ class RuleCatalogue:
 
     async def stop(self) -> None:
         """Wait for the writes under way."""
-        while self._writes:
-            await asyncio.wait(self._writes)
+        await self._turns.close()
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -139,7 +138,7 @@ class RuleCatalogue:
                 raise RuleExists(name)
             return await self._write(name, payload)
 
-        return await self._alone(create)
+        return await self._turns.run(create)
 
     async def replace(self, name: str, payload: Payload) -> CatalogueRule:
         """Give a rule another payload; the same one changes nothing.
@@ -156,7 +155,7 @@ class RuleCatalogue:
             self._check_is_of_api(name)
             return await self._write(name, payload)
 
-        return await self._alone(replace)
+        return await self._turns.run(replace)
 
     async def set_disabled(self, name: str, disabled: bool) -> CatalogueRule:
         """Disable or enable a rule; its payload says so from then on.
@@ -169,7 +168,10 @@ class RuleCatalogue:
         """
 
         async def set_disabled() -> CatalogueRule:
-            self._check_is_of_api(name)
+            try:
+                self._check_is_of_api(name)
+            except RuleInFile as error:
+                raise RuleInFile(name, error.file, disabled=disabled) from None
             reason = self._api.broken.get(name)
             if reason is not None:
                 raise InvalidRule(name, (Problem("$", reason, "replace the rule"),))
@@ -178,7 +180,7 @@ class RuleCatalogue:
                 return rule
             return await self._write(name, {**rule.payload, "ruleDisabled": disabled})
 
-        return await self._alone(set_disabled)
+        return await self._turns.run(set_disabled)
 
     async def delete(self, name: str) -> None:
         """Remove a rule.
@@ -194,7 +196,7 @@ class RuleCatalogue:
             await self._api.remove(name)
             self._bring_in_force(name)
 
-        await self._alone(delete)
+        await self._turns.run(delete)
 
     async def apply(self, texts: Sequence[tuple[str, str]], *, dry_run: bool = False) -> Applied:
         """Create or replace rules of the API: all of them, or none if one cannot be used.
@@ -209,7 +211,7 @@ class RuleCatalogue:
             InvalidRule: The engine refuses one.
             RegistryError: The disk refused. What was written before is taken back, if it lets us.
         """
-        return await self._alone(lambda: self._apply(texts, dry_run))
+        return await self._turns.run(lambda: self._apply(texts, dry_run))
 
     async def reload(self, *, dry_run: bool = False) -> Applied:
         """Read the folder again; effective at once, and rules that are the same go on.
@@ -219,26 +221,9 @@ class RuleCatalogue:
         Args:
             dry_run: Whether to tell only what would come of it.
         """
-        return await self._alone(lambda: self._reload(dry_run))
+        return await self._turns.run(lambda: self._reload(dry_run))
 
     # --- writing ---------------------------------------------------------------------------------
-
-    async def _alone(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """Do one thing after the other, each to its end though the caller may give up."""
-
-        async def in_turn() -> _T:
-            async with self._lock:
-                return await work()
-
-        task = asyncio.ensure_future(in_turn())
-        self._writes.add(task)
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._writes.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at, for a caller that gave up does not
 
     async def _apply(self, texts: Sequence[tuple[str, str]], dry_run: bool) -> Applied:
         given, refused = await asyncio.to_thread(self._judge, texts)
@@ -248,7 +233,7 @@ class RuleCatalogue:
         changed = {
             name: read
             for name, read in given.items()
-            if name not in api.rules or api.rules[name].payload != read[0]
+            if name not in api.rules or not is_same(api.rules[name].payload, read[0])
         }
         applied = Applied(
             created=tuple(name for name in changed if name not in api.names()),
@@ -277,7 +262,7 @@ class RuleCatalogue:
             try:
                 self._files.refuse_if_here(name)
             except RuleInFile as error:
-                refused.append((source, (f"{error}; {error.hint}",)))
+                refused.append((source, (f"{error}. {error.hint}",)))
                 continue
             if name in given:
                 reason = f"the rule {name} is in {sources[name]} already; rename one of them"

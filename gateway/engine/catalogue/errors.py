@@ -50,16 +50,24 @@ class RuleExists(CatalogueError):  # noqa: N818
 class RuleInFile(CatalogueError):  # noqa: N818
     """The rule comes from a file, which the API does not write.
 
+    Args:
+        name: The rule.
+        file: The file.
+        disabled: What `ruleDisabled` was to become; None where something else was asked for.
+
     Attributes:
         file: The file.
     """
 
     code = "rule-in-file"
 
-    def __init__(self, name: str, file: Path) -> None:
+    def __init__(self, name: str, file: Path, *, disabled: bool | None = None) -> None:
+        change = "Change the file"
+        if disabled is not None:
+            change = f'Set "ruleDisabled" in {file} to {"true" if disabled else "false"}'
         super().__init__(
             f"the rule {name} comes from the file {file}",
-            hint=f"Change the file; weir rule apply {file.parent} puts it in force.",
+            hint=f"{change}; weir rule apply {file.parent} puts it in force.",
         )
         self.file = file
 

@@ -15,9 +15,17 @@ from typing import Final
 import orjson
 
 from gateway.engine.catalogue.loading import RuleFileProblem, load_rules
-from rules import Problem, RuleDocument, RuleDocumentError, parse_rule
+from rules import DEFAULT_VERSION, Problem, RuleDocument, RuleDocumentError, parse_rule
 
-__all__ = ["Payload", "RuleFile", "read_payload", "read_rule", "read_rule_files", "read_text"]
+__all__ = [
+    "Payload",
+    "RuleFile",
+    "is_same",
+    "read_payload",
+    "read_rule",
+    "read_rule_files",
+    "read_text",
+]
 
 Payload = dict[str, object]
 """The `topicRulePayload` of a rule, as JSON."""
@@ -27,6 +35,13 @@ MAX_DEPTH: Final = 64
 
 # Members beside the payload's own, where a document has no wrapper or is GetTopicRule's answer.
 _NOT_THE_PAYLOADS: Final = frozenset(("ruleName", "createdAt"))
+
+# What a payload means that does not say it.
+_DEFAULTS: Final[Payload] = {
+    "description": "",
+    "ruleDisabled": False,
+    "awsIotSqlVersion": DEFAULT_VERSION,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,11 @@ def read_payload(text: bytes, source: str) -> Payload:
         problem = Problem("$", f"it is nested deeper than {MAX_DEPTH} levels", "write it flatter")
         raise RuleDocumentError(source, (problem,))
     return {key: value for key, value in document.items() if key not in _NOT_THE_PAYLOADS}
+
+
+def is_same(one: Payload, other: Payload) -> bool:
+    """Tell whether two payloads make the same rule, also where one leaves out what is the usual."""
+    return {**_DEFAULTS, **one} == {**_DEFAULTS, **other}
 
 
 def read_rule_files(folder: Path | None) -> tuple[list[RuleFile], list[RuleFileProblem]]:

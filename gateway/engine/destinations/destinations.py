@@ -11,7 +11,6 @@ Source: AWS IoT Core Developer Guide, "HTTP action destinations"; API reference,
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import secrets
@@ -23,6 +22,7 @@ from typing import Final, final
 
 from gateway.engine.destinations.asking import Asked, Asking
 from gateway.engine.destinations.confirmation import confirmation_request
+from gateway.engine.destinations.coverage import why_not_covered
 from gateway.engine.destinations.values import (
     Destination,
     DestinationError,
@@ -35,6 +35,7 @@ from gateway.engine.destinations.values import (
     read_confirmation_url,
     token_digest,
 )
+from gateway.engine.in_turn import InTurn
 from gateway.errors import RegistryError
 from gateway.http.client import HttpClient
 from gateway.http.url import HttpUrl
@@ -106,7 +107,7 @@ class Destinations:
         }
         self._declared_ms = now_ms()
         self._records: dict[str, DestinationRecord] = {}
-        self._lock = asyncio.Lock()
+        self._turns = InTurn()
         self._asking = Asking(client, metrics, retry_after_s=retry_after_s, timeout_s=timeout_s)
         self._confirmed = metrics.counter(
             "rules.destinations.confirmed", "destinations confirmed with their token"
@@ -131,6 +132,7 @@ class Destinations:
     async def close(self) -> None:
         """Stop asking; what was not reached is asked at the next start."""
         await self._asking.close()
+        await self._turns.close()
 
     # --- what there is ----------------------------------------------------------------------------
 
@@ -150,34 +152,10 @@ class Destinations:
         return declared + [self._told(arn, record) for arn, record in self._records.items()]
 
     def covers(self, url: HttpUrl) -> str:
-        """Return why an address may not be posted to, with a remedy; empty if it may.
-
-        An enabled destination has to have the same scheme, host and port, and a path (with its
-        query, if it has one) that the address's begins with.
-        """
-        if any(url.begins_with(declared) for declared in self._declared.values()):
-            return ""
-        nearest: tuple[str, DestinationRecord] | None = None
-        for arn, record in self._records.items():
-            if url.begins_with(record.url):
-                if record.status is _ENABLED:
-                    return ""
-                if nearest is None or len(record.url.target) > len(nearest[1].url.target):
-                    nearest = arn, record
-        if nearest is None:
-            return (
-                f"no destination covers {url.shown}: name its beginning in a "
-                "[[rules.destinations]] section of the settings, or create and confirm a topic "
-                "rule destination"
-            )
-        told = self._told(*nearest)
-        remedy = (
-            "set its status to ENABLED"
-            if told.status is _DISABLED
-            else "confirm it, or name it in a [[rules.destinations]] section of the settings"
+        """Return why an address may not be posted to, with a remedy; empty if it may."""
+        return why_not_covered(
+            url, self._declared.values(), self._records.values(), self._gateway_ms()
         )
-        why = f": {told.status_reason}" if told.status_reason else ""
-        return f"the destination {nearest[1].url.shown} is {told.status}{why}; {remedy}"
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -191,7 +169,8 @@ class Destinations:
             RegistryError: The disk refused.
         """
         url = read_confirmation_url(confirmation_url)
-        async with self._lock:
+
+        async def create() -> Destination:
             for destination in self.all():
                 if destination.url == str(url):
                     raise DestinationExists(
@@ -207,6 +186,8 @@ class Destinations:
             record = DestinationRecord(url, _IN_PROGRESS, "", now_ms, now_ms, "", 0, False)
             return await self._ask(arn, record)
 
+        return await self._turns.run(create)
+
     async def update(self, arn: str, status: str) -> Destination:
         """Set a destination's status: ENABLED, DISABLED, or IN_PROGRESS to ask it again.
 
@@ -215,7 +196,8 @@ class Destinations:
             DestinationRefused: It cannot have this status now.
             RegistryError: The disk refused.
         """
-        async with self._lock:
+
+        async def update() -> Destination:
             if arn in self._declared:
                 if status != _ENABLED:
                     raise self._in_the_settings(arn)
@@ -236,6 +218,8 @@ class Destinations:
             set_to = replace(record, status=DestinationStatus(status), updated_ms=self._now_ms())
             return await self._keep(arn, set_to)
 
+        return await self._turns.run(update)
+
     async def delete(self, arn: str) -> None:
         """Remove a destination.
 
@@ -244,13 +228,16 @@ class Destinations:
             DestinationRefused: The settings file names it.
             RegistryError: The disk refused.
         """
-        async with self._lock:
+
+        async def delete() -> None:
             if arn in self._declared:
                 raise self._in_the_settings(arn)
             self._record(arn)
             await self._registry.remove(_TABLE, arn)
             del self._records[arn]
             self._asking.stop(arn)
+
+        await self._turns.run(delete)
 
     async def confirm(self, token: str) -> Destination:
         """Enable the destination that this token was sent to; a second time changes nothing.
@@ -259,7 +246,8 @@ class Destinations:
             DestinationRefused: No destination waits for this token, or not any more.
             RegistryError: The disk refused.
         """
-        async with self._lock:
+
+        async def confirm() -> Destination:
             digest = token_digest(token)
             found = ""
             for arn, record in self._records.items():
@@ -282,6 +270,8 @@ class Destinations:
             self._confirmed.value += 1
             _log.info("%s is confirmed: rules may post to it", waiting.url.shown)
             return told
+
+        return await self._turns.run(confirm)
 
     def ensure(self, confirmation_url: str) -> None:
         """Make a destination, in the background, for a rule that needs one, unless it is there.
@@ -316,9 +306,11 @@ class Destinations:
     # --- asking for confirmation ------------------------------------------------------------------
 
     async def _ask_anew(self, arn: str) -> None:
-        async with self._lock:
+        async def ask_anew() -> None:
             if arn in self._records:
                 await self._ask(arn, self._records[arn])
+
+        await self._turns.run(ask_anew)
 
     async def _ask(self, arn: str, record: DestinationRecord) -> Destination:
         """Give a destination a new token, and send it in the background; the lock is held."""
@@ -346,7 +338,8 @@ class Destinations:
 
     async def _report(self, arn: str, digest: str, went: Asked, reason: str) -> bool:
         """Note how a request with a token went; tell whether it is still the one that counts."""
-        async with self._lock:
+
+        async def report() -> bool:
             record = self._records.get(arn)
             if record is None or record.token_sha256 != digest or record.status != _IN_PROGRESS:
                 return False  # deleted, asked anew or confirmed meanwhile
@@ -362,6 +355,8 @@ class Destinations:
                 _log.info("%s was asked to confirm that rules may post to it", record.url.shown)
             await self._quietly(arn, self._keep(arn, replace(noted, asked=True)))
             return False
+
+        return await self._turns.run(report)
 
     async def _quietly(
         self, what: str, work: Coroutine[object, object, Destination | None]

@@ -11,7 +11,8 @@ from gateway.engine.outbox.job import (
     NewJob,
     SlowAction,
 )
-from gateway.engine.outbox.outbox import LaneStatus, Outbox
+from gateway.engine.outbox.lane import LaneStatus
+from gateway.engine.outbox.outbox import Outbox
 
 __all__ = [
     "ERROR_ACTION",

@@ -59,6 +59,12 @@ class NewJob:
     error_action: str | None
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def size_bytes(self) -> int:
+        """What it weighs."""
+        told = sum(len(failure.message) + len(failure.resource) for failure in self.failures)
+        return len(self.payload) + len(self.output) + len(self.error_action or "") + told
+
 
 @final
 class Job:

@@ -8,14 +8,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import Final, final
 
 from gateway.engine.outbox.job import Entry, SlowAction
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "LaneStatus"]
+
+# Entries that wait for another try; beyond, no other begins until one of them has run again.
+MAX_ASIDE: Final = 100
 
 # What the entries that run may weigh before another begins beside them.
 MAX_RUNNING_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """How one target is doing, for people.
+
+    Attributes:
+        target: The kind of action, a space, and who or what it is for.
+        waiting: Entries that are not at an end.
+        size_bytes: What they weigh.
+        running: Entries that run now.
+        retrying: Entries that wait for another try.
+        last_failure: Why one failed last; empty if none did.
+    """
+
+    target: str
+    waiting: int
+    size_bytes: int
+    running: int
+    retrying: int
+    last_failure: str
 
 
 @final
@@ -35,6 +60,7 @@ class Lane:
         attempts: Of those among them that wait for another try, which try is next.
         ready: Those whose wait is over.
         aside: The timers of the others.
+        resting: The store takes nothing just now: none begins, so that order is kept.
         running: The tasks of those that run.
         running_bytes: What these weigh.
         last_failure: Why one failed last; empty if none did.
@@ -49,6 +75,7 @@ class Lane:
         "position",
         "queued",
         "ready",
+        "resting",
         "running",
         "running_bytes",
         "size_bytes",
@@ -70,6 +97,7 @@ class Lane:
         self.running: set[asyncio.Task[None]] = set()
         self.running_bytes = 0
         self.last_failure = ""
+        self.resting = False
 
     @property
     def kind(self) -> str:
@@ -80,8 +108,12 @@ class Lane:
     def may_run(self) -> bool:
         """Whether another of its entries may begin now."""
         running = len(self.running)
-        return running < self.action.concurrency and (
-            not running or self.running_bytes < MAX_RUNNING_BYTES
+        if not self.ready and len(self.attempts) >= MAX_ASIDE:
+            return False  # those that failed come first
+        return (
+            not self.resting
+            and running < self.action.concurrency
+            and (not running or self.running_bytes < MAX_RUNNING_BYTES)
         )
 
     @property
@@ -104,3 +136,14 @@ class Lane:
         """Forget what is next: the rows are not what they were."""
         self.queued.clear()
         self.position = 0
+
+    def status(self) -> LaneStatus:
+        """Return how it is doing."""
+        return LaneStatus(
+            self.target,
+            self.waiting,
+            self.size_bytes,
+            len(self.running),
+            len(self.aside) + len(self.ready),
+            self.last_failure,
+        )

@@ -11,52 +11,27 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 import orjson
 
 from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.engine.outbox.job import Entry, Failure, Job, NewJob, SlowAction
-from gateway.engine.outbox.lane import Lane
+from gateway.engine.outbox.lane import Lane, LaneStatus
 from gateway.engine.outbox.records import Records
 from gateway.errors import StoreError
 from gateway.metrics import Metrics
 from gateway.store import Store
 
-__all__ = ["LaneStatus", "Outbox"]
+__all__ = ["Outbox"]
 
 log = logging.getLogger(__name__)
-
-# Entries of one lane that wait in memory for another try; beyond, the next failure is for good.
-MAX_ASIDE: Final = 100
 
 # Numbers of entries that are read at once.
 READ_AHEAD: Final = 64
 
 # How long an entry waits whose end the store could not take.
 STORE_RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class LaneStatus:
-    """How one target is doing, for people.
-
-    Attributes:
-        target: The kind of action, a space, and who or what it is for.
-        waiting: Entries that are not at an end.
-        size_bytes: What they weigh.
-        running: Entries that run now.
-        retrying: Entries that wait for another try.
-        last_failure: Why one failed last; empty if none did.
-    """
-
-    target: str
-    waiting: int
-    size_bytes: int
-    running: int
-    retrying: int
-    last_failure: str
 
 
 @final
@@ -71,6 +46,7 @@ class Outbox:
         failed: Called when the last action of a job has ended and any of them failed; it
             carries out the error action. A StoreError puts the end off.
         describe: Gives the failure of an action: its kind, number, parameters, and why.
+        word: Gives what may be told of why an action failed: its job, number, and why.
         max_bytes: What all entries may weigh.
         max_target_bytes: What the entries of one target may weigh.
         metrics: Where counters live.
@@ -84,6 +60,7 @@ class Outbox:
         ended: Callable[[Job, int, str], None],
         failed: Callable[[Job], None],
         describe: Callable[[str, int, Mapping[str, object], str], Failure],
+        word: Callable[[Job, int, str], str],
         max_bytes: int,
         max_target_bytes: int,
         metrics: Metrics,
@@ -93,6 +70,7 @@ class Outbox:
         self._ended = ended
         self._failed = failed
         self._describe = describe
+        self._word = word
         self._max_bytes = max_bytes
         self._max_target_bytes = max_target_bytes
         self._records = Records(store)
@@ -208,17 +186,7 @@ class Outbox:
 
     def status(self) -> list[LaneStatus]:
         """Return every target that something waits for."""
-        return [
-            LaneStatus(
-                lane.target,
-                lane.waiting,
-                lane.size_bytes,
-                len(lane.running),
-                len(lane.aside) + len(lane.ready),
-                lane.last_failure,
-            )
-            for lane in self._lanes.values()
-        ]
+        return [lane.status() for lane in self._lanes.values()]
 
     # --- the store -------------------------------------------------------------------------------
 
@@ -319,19 +287,23 @@ class Outbox:
     async def _run_one(self, lane: Lane, entry: Entry) -> None:
         failure = ""
         after_s: float | None = None
+        no_room = False
         new = entry.job.new
         try:
             await lane.action.run(entry.parameters, new.output, entry.attempt, new)
         except TryAgain as error:
-            failure = lane.last_failure = error.told()
-            if len(lane.attempts) < MAX_ASIDE:
-                after_s = error.after_s
-                entry.attempt += 1
-                self._retries.value += 1
+            lane.last_failure = self._word(entry.job, entry.number, error.told())
+            after_s = error.after_s
+            entry.attempt += 1
+            self._retries.value += 1
         except ActionFailed as error:
-            failure = lane.last_failure = error.told()
+            failure = lane.last_failure = self._word(entry.job, entry.number, error.told())
         except StoreError:
-            after_s = STORE_RETRY_S  # what it did could not be kept
+            no_room = True  # what it did could not be kept
+        except asyncio.CancelledError:
+            if not self._may_run:
+                raise
+            after_s = STORE_RETRY_S  # by something of its own, not by us
         except Exception as error:
             # The outermost frame of an action: a fault of the gateway's own stays with it.
             log.exception("an action for %s failed by a fault of Weir's", lane.target)
@@ -339,7 +311,12 @@ class Outbox:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
         lane.pause(entry, task)
-        if after_s is None:
+        if no_room:
+            lane.attempts[entry.entry] = entry.attempt
+            lane.ready.appendleft(entry.entry)
+            self._let_go(entry.job)
+            self._rest(lane, entry.entry)
+        elif after_s is None:
             self._end(lane, entry, failure)
         else:
             lane.attempts[entry.entry] = entry.attempt
@@ -362,6 +339,16 @@ class Outbox:
 
         lane.aside[number] = asyncio.get_running_loop().call_later(after_s, now)
 
+    def _rest(self, lane: Lane, number: int, then: Callable[[], None] = lambda: None) -> None:
+        """Let a lane begin nothing for a while: the store takes nothing."""
+
+        def wake() -> None:
+            lane.resting = False
+            then()
+
+        lane.resting = True
+        self._later(lane, number, STORE_RETRY_S, wake)
+
     def _end(self, lane: Lane, entry: Entry, failure: str) -> None:
         """Let the end of an entry, and what it causes, join the open batch."""
         job = entry.job
@@ -374,7 +361,7 @@ class Outbox:
         except StoreError:
             if failure:
                 job.failures.pop()
-            self._later(lane, entry.entry, STORE_RETRY_S, lambda: self._end(lane, entry, failure))
+            self._rest(lane, entry.entry, lambda: self._end(lane, entry, failure))
             return
         job.pending -= 1
         lane.held.discard(entry.entry)

@@ -51,7 +51,7 @@ class Records:
     @staticmethod
     def weight_bytes(new: NewJob, parameters: bytes) -> int:
         """Return what an entry weighs against the outbox's limits."""
-        return len(new.payload) + len(new.output) + len(parameters) + _ENTRY_BYTES
+        return new.size_bytes + len(parameters) + _ENTRY_BYTES
 
     def add(self, new: NewJob, entries: Iterable[tuple[str, int, bytes, int]]) -> None:
         """Write a job and its entries.
@@ -73,7 +73,7 @@ class Records:
                 job, new.rule, new.topic, new.client_id, new.trace_id, new.depth, new.payload,
                 new.output, new.error_action, failures, len(rows),
             ),
-            len(new.payload) + len(new.output) + _ENTRY_BYTES,
+            new.size_bytes + _ENTRY_BYTES,
         )  # fmt: skip
         self._next_job += 1
         for target, number, parameters, size_bytes in rows:

@@ -109,10 +109,10 @@ def look_back(
             notes.append("the rule was changed after this message: what is shown is the new one")
     elif not is_concerned:
         reason = "FROM does not match"
-    elif document.disabled:
-        reason = "the rule is disabled"
     elif is_newer:
         reason = "the rule came, or was changed, after this message"
+    elif document.disabled:
+        reason = why or "the rule is disabled"
     else:
         reason = why or "nothing came of it when the message was published"
     fired = outcome is not None and not reason

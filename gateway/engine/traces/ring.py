@@ -16,6 +16,13 @@ from gateway.message import Message
 
 __all__ = ["Outcome", "Traced", "Traces"]
 
+# How long the wall clock is taken to go on as it did, and what makes it another.
+_CLOCK_S: Final = 1.0
+_CLOCK_STEP_MS: Final = 2.0
+
+# What an outcome weighs beside its texts, but for the one of a rule that fired and was done.
+_OUTCOME_BYTES: Final = 300
+
 # What an entry weighs beside its topic, payload and properties.
 _ENTRY_BYTES: Final = 400
 
@@ -46,6 +53,15 @@ class Outcome:
         self.failures = failures
         self.waiting = waiting
 
+    @property
+    def size_bytes(self) -> int:
+        """What it weighs; nothing if it is shared by all messages of its rule."""
+        failures = self.failures
+        if self.waiting is None and not failures and not self.error:
+            return 0
+        told = sum(len(message) + 80 for message in failures.values()) if failures else 0
+        return len(self.error) + told + _OUTCOME_BYTES
+
     def end(self, number: int, failure: str) -> None:
         """Note that an action of the outbox is at an end, and why it failed, if it did."""
         if self.waiting is not None:
@@ -62,6 +78,7 @@ class Traced:
         message: The message.
         sequence: Its place among all of them since the gateway started.
         at_s: When it came, in monotonic time.
+        clock_ms: What wall time was ahead of monotonic time then, in milliseconds.
 
     Attributes:
         topic: The topic it was published to.
@@ -77,6 +94,7 @@ class Traced:
 
     __slots__ = (
         "at_s",
+        "clock_ms",
         "depth",
         "outcomes",
         "properties",
@@ -88,7 +106,7 @@ class Traced:
         "topic",
     )
 
-    def __init__(self, message: Message, sequence: int, at_s: float) -> None:
+    def __init__(self, message: Message, sequence: int, at_s: float, clock_ms: float) -> None:
         payload = message.payload
         self.sequence = sequence
         self.topic = topic = message.topic
@@ -96,6 +114,7 @@ class Traced:
         self.properties = properties = message.properties
         self.depth = message.depth
         self.at_s = at_s
+        self.clock_ms = clock_ms
         self.outcomes: list[Outcome] = []
         self.told: dict[str, tuple[str, str]] | None = None
         self.subject = make_subject(topic, payload, publisher, properties)
@@ -138,6 +157,8 @@ class Traces:
         self._last: rules.Message | None = None
         self._sequence = 0
         self._by_id: dict[str, Traced] = {}
+        self._clock_ms = 0.0
+        self._clock_until_s = 0.0
 
     def begin(self, message: Message) -> Traced:
         """Enter a message that a rule is about to look at; the first one that does calls this."""
@@ -145,18 +166,35 @@ class Traces:
         if last is not None:
             last.forget()
         self._sequence = sequence = self._sequence + 1
-        traced = message.traced = Traced(message, sequence, self._monotonic_s())
+        at_s = self._monotonic_s()
+        if at_s >= self._clock_until_s:
+            self._read_clock(at_s)
+        traced = message.traced = Traced(message, sequence, at_s, self._clock_ms)
         self._last = traced.subject
+        self._ring.append(traced)
+        self._bytes += traced.size_bytes
+        if len(self._ring) > self._max_messages or self._bytes > self._max_bytes:
+            self._drop_oldest()
+        return traced
+
+    def note(self, traced: Traced, outcome: Outcome) -> None:
+        """Note what a rule did with a message, where that was more than to fire."""
+        traced.outcomes.append(outcome)
+        self._weigh(traced, outcome.size_bytes)
+
+    def _weigh(self, traced: Traced, size_bytes: int) -> None:
+        if self._ring and traced.sequence >= self._ring[0].sequence:
+            traced.size_bytes += size_bytes
+            self._bytes += size_bytes
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
         ring = self._ring
-        ring.append(traced)
-        size_bytes = self._bytes + traced.size_bytes
-        while len(ring) > self._max_messages or size_bytes > self._max_bytes:
+        while len(ring) > self._max_messages or self._bytes > self._max_bytes:
             oldest = ring.popleft()
-            size_bytes -= oldest.size_bytes
+            self._bytes -= oldest.size_bytes
             if self._by_id:
                 self._by_id.pop(oldest.subject.trace_id or "", None)
-        self._bytes = size_bytes
-        return traced
 
     def id_of(self, traced: Traced) -> str:
         """Return the identifier of a message: what `traceid()` gives, and error actions name."""
@@ -186,6 +224,22 @@ class Traces:
                     return outcome
         return None
 
+    def end(self, trace_id: str, rule: str, number: int, failure: str) -> None:
+        """Note that an action of the outbox is at an end.
+
+        Args:
+            trace_id: The message's identifier.
+            rule: The rule.
+            number: The action's place in the rule, from 0.
+            failure: Why it failed; empty if it did not.
+        """
+        traced = self._by_id.get(trace_id)
+        outcome = self.outcome(trace_id, rule)
+        if traced is not None and outcome is not None:
+            before = outcome.size_bytes
+            outcome.end(number, failure)
+            self._weigh(traced, outcome.size_bytes - before)
+
     def note_error_action(self, trace_id: str, rule: str, result: str, message: str = "") -> None:
         """Note what came of a rule's error action for a message.
 
@@ -198,6 +252,7 @@ class Traces:
         traced = self._by_id.get(trace_id)
         if traced is not None:
             traced.told = {**(traced.told or {}), rule: (result, message)}
+            self._weigh(traced, len(message) + _OUTCOME_BYTES)
 
     def recent(self) -> list[Traced]:
         """Return all that the ring holds, oldest first."""
@@ -218,5 +273,12 @@ class Traces:
         return self._sequence
 
     def wall_ms(self, traced: Traced) -> int:
-        """Return when a message came, in milliseconds since 1970, by the clock as it is now."""
-        return self._now_ms() - round((self._monotonic_s() - traced.at_s) * 1000)
+        """Return when a message came, in milliseconds since 1970, by the clock of then."""
+        return int(traced.at_s * 1000 + traced.clock_ms)
+
+    def _read_clock(self, at_s: float) -> None:
+        """Find out how wall time stands to monotonic time, which is cheap to ask for."""
+        clock_ms = self._now_ms() - at_s * 1000
+        if abs(clock_ms - self._clock_ms) > _CLOCK_STEP_MS:  # else it is the same clock, rounded
+            self._clock_ms = clock_ms
+        self._clock_until_s = at_s + _CLOCK_S

@@ -117,15 +117,20 @@ class Tracing:
             AmbiguousMessage: More than one fits.
         """
         recent = self._traces.recent()
-        if given == LATEST and recent:
+        if not recent:
+            raise MessageNotFound(
+                "no message has reached a rule yet",
+                hint="See what is published at all with weir tail.",
+            )
+        if given == LATEST:
             return recent[-1]
         beginning = given.lower()
         found = [traced for traced in recent if self._traces.id_of(traced).startswith(beginning)]
         if len(beginning) < _LEAST_CHARACTERS or not found:
             raise MessageNotFound(
                 f"no message {given[:100]!r} is kept",
-                hint="weir rule why without an ID shows those that are: the latest that reached a "
-                f"rule. {_LEAST_CHARACTERS} characters of an ID's beginning are enough.",
+                hint="See those that are with weir rule why: the latest that reached a rule. "
+                f"{_LEAST_CHARACTERS} characters of an ID's beginning are enough.",
             )
         if len(found) > 1:
             raise AmbiguousMessage(

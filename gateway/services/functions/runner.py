@@ -167,7 +167,9 @@ def _serve(
     try:
         returned = handler(event, context)
         try:
-            result = json.dumps(returned, ensure_ascii=False, default=_number).encode(
+            result = json.dumps(
+                returned, ensure_ascii=False, allow_nan=False, default=_number
+            ).encode(
                 # A lone surrogate becomes \udXXX, which is what JSON writes for it.
                 "utf-8",
                 "backslashreplace",

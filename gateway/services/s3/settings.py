@@ -8,8 +8,9 @@ Source: Amazon S3 User Guide, "General purpose bucket naming rules".
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -96,10 +97,26 @@ class BucketSettings:
         return found
 
 
-def bucket_problems(buckets: Sequence[BucketSettings]) -> list[str]:
-    """Return what the buckets' folders contradict in each other, a sentence each."""
+def bucket_problems(
+    buckets: Sequence[BucketSettings], reserved: Mapping[str, Path] | None = None
+) -> list[str]:
+    """Return what the buckets' folders contradict in each other, and beside, a sentence each.
+
+    Args:
+        buckets: The buckets.
+        reserved: Files and folders of the gateway's own, by what to call them: keys come out of
+            payloads, and none may name one of these.
+    """
     found = []
-    folders = [Path(*bucket.dir.absolute().parts) for bucket in buckets]
+    folders = [Path(os.path.realpath(bucket.dir)) for bucket in buckets]
+    for bucket, folder in zip(buckets, folders, strict=True):
+        for what, path in (reserved or {}).items():
+            if Path(os.path.realpath(path)).is_relative_to(folder):
+                found.append(
+                    f'the folder "{bucket.dir}" of the bucket "{bucket.name}" holds {what}, which '
+                    "an object could replace; give the bucket a folder of its own"
+                )
+                break
     for at, (bucket, folder) in enumerate(zip(buckets, folders, strict=True)):
         for earlier, other in zip(buckets[:at], folders[:at], strict=True):
             if folder.is_relative_to(other) or other.is_relative_to(folder):

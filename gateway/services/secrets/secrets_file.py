@@ -165,13 +165,13 @@ def _check_private(path: Path, found: os.stat_result) -> None:
     if found.st_uid not in (os.geteuid(), 0):
         raise SecretsError(
             f"the secrets file {path} belongs to user {found.st_uid}, who could change it",
-            hint=f"sudo chown {os.geteuid()} {path}",
+            hint=f"Run sudo chown {os.geteuid()} {path}",
         )
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise SecretsError(
             f"the secrets file {path} has mode {stat.S_IMODE(found.st_mode):04o}: others may read "
             "or change the secrets, so it is not read",
-            hint=f"chmod 600 {path}",
+            hint=f"Run chmod 600 {path}",
         )
 
 

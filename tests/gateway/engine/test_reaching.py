@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from gateway.services.functions import Functions, FunctionSettings
 from gateway.services.s3 import Buckets, BucketSettings
 from gateway.services.secrets import Secrets
 from tests.gateway.engine.running import Running, republish, rule, running, sqs
+from tests.rig.stores import SMALL, fill_store
 from tests.rules.protobuf_schema import DESCRIPTORS, Everything
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -290,3 +292,123 @@ def test_what_waits_for_a_rule_in_vain_reaches_its_error_action(
 
     run(main())
     assert any("the rule r is not there any more" in text for text in caplog.messages)
+
+
+def test_a_full_store_keeps_a_lane_in_its_order_and_asks_no_more_than_it_must(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.engine.outbox.outbox.STORE_RETRY_S", 0.01)
+    asked: list[bytes] = []
+
+    class Echo(rules.Outside):
+        def invoke_lambda(self, function_arn: str, payload: bytes) -> bytes | None:
+            asked.append(payload)
+            return payload
+
+    async def answers(here: Running) -> rules.Outside:
+        return Echo()
+
+    async def main() -> None:
+        async with running(tmp_path, "answers", answers=answers, store_settings=SMALL) as here:
+            await here.engine.stop()  # it is taken on, and nothing runs yet
+            sql = "SELECT VALUE aws_lambda('f', *).n FROM 'bench/+'"
+            here.apply({"r": asking(sql, sqs("answers"))})
+            for number in range(30):
+                here.publish("bench/a", b'{"n":%d}' % number)
+            await here.store.execute(
+                lambda connection: connection.execute(
+                    "CREATE TABLE note (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+                ).close()
+            )
+            await fill_store(here.store)
+
+        async with running(tmp_path, "answers", answers=answers, store_settings=SMALL) as here:
+            here.apply({"r": asking(sql, sqs("answers"))})
+            while here.store.refused.value < 3:  # it is tried, and refused
+                await asyncio.sleep(0.001)
+            assert len(set(asked)) == 1, "others are asked for though nothing can be kept"
+            assert here.outbox_rows() == 30
+            await here.store.execute(lambda c: c.execute("DELETE FROM note").close())
+            await here.settled()
+            assert here.status("r").failed == 0
+            bodies = []
+            while found := await here.bodies("answers"):
+                bodies += found
+            assert bodies == [b"%d" % number for number in range(30)]
+
+    run(main())
+
+
+def test_a_secret_is_in_no_failure(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "${get_secret('key', 'SecretString', 'role')}"
+
+    async def main() -> None:
+        async with answering(tmp_path, "errors") as here:
+            actions = (sqs(f"gone-{secret}"), republish(f"a/+/{secret}"))
+            here.apply(
+                {"r": asking("SELECT * FROM 'bench/+'", *actions, errorAction=sqs("errors"))}
+            )
+            here.publish("bench/a", b"{}")
+            await here.settled()
+            (body,) = await here.bodies("errors")
+            told = body.decode() + repr(here.status("r")) + caplog.text
+            assert "s3cret" not in told
+            failures = json.loads(body)["failures"]
+            assert [failure["failedAction"] for failure in failures] == [
+                "SqsAction",
+                "RepublishAction",
+            ]
+            assert all("why is not told" in failure["errorMessage"] for failure in failures)
+
+    run(main())
+
+
+def test_statements_take_turns_and_those_that_wait_let_others_have_theirs(
+    run: Run, tmp_path: Path
+) -> None:
+    """Two rules that each ask: both questions are under way at once, though one thread computes."""
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(rules.Outside):
+        def invoke_lambda(self, function_arn: str, payload: bytes) -> bytes | None:
+            both.wait()
+            return payload
+
+    async def answers(here: Running) -> rules.Outside:
+        return Meeting()
+
+    async def main() -> None:
+        async with running(tmp_path, "answers", answers=answers) as here:
+            sql = "SELECT VALUE aws_lambda('f', *).n FROM 'bench/+'"
+            here.apply({name: asking(sql, sqs("answers")) for name in "ab"})
+            here.publish("bench/a", b'{"n":1}')
+            await here.settled()
+            assert await here.bodies("answers") == [b"1", b"1"]
+
+    run(main())
+
+
+def test_a_rule_sees_the_time_of_its_message(run: Run, tmp_path: Path) -> None:
+    sql = "SELECT timestamp() AS t, get_secret('key', 'SecretString', 'r') AS s FROM 'bench/+'"
+    sent_ms: list[int] = []
+
+    async def first() -> None:
+        async with running(tmp_path, "answers") as here:
+            await here.engine.stop()
+            here.apply({"r": asking(sql, sqs("answers"))})
+            sent_ms.append(here.time.wall_ms)
+            here.publish("bench/a", b"{}")
+            await here.store.flush()
+
+    async def second() -> None:
+        async with answering(tmp_path, "answers") as here:
+            here.time.pass_ms(3_600_000)
+            here.apply({"r": asking(sql, sqs("answers"))})
+            await here.settled()
+            (body,) = await here.bodies("answers")
+            assert json.loads(body)["t"] == sent_ms[0]
+
+    run(first())
+    run(second())

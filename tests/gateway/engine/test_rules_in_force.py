@@ -11,6 +11,7 @@ import pytest
 import rules.message as rule_messages
 import rules.payload
 from gateway.engine.tally import QUIET_S
+from gateway.errors import StoreFull
 from gateway.services.sqs import Queue
 from tests.gateway.engine.running import ROLE, republish, rule, running, sqs, warnings
 
@@ -189,3 +190,58 @@ def test_a_fault_inside_stays_with_its_rule(
 
     run(main())
     assert any(record.exc_info for record in caplog.records), "its traceback is not logged"
+
+
+def test_a_refused_publish_counts_for_nothing(run: Run, tmp_path: Path) -> None:
+    """An action fails, and a later one meets a store without room: all of it comes again."""
+    full = StoreFull("no room")
+
+    class Refusing:
+        def send(self, body: bytes) -> None:
+            raise full
+
+    def find_queue(name: str) -> Any:
+        return Refusing() if name == "full" else None
+
+    async def main() -> None:
+        async with running(tmp_path, find_queue=find_queue) as here:
+            here.apply({"r": rule("SELECT * FROM 'bench/+'", sqs("gone"), sqs("full"))})
+            for _ in range(3):
+                with pytest.raises(StoreFull):
+                    here.publish("bench/a", b"1")
+            status = here.status("r")
+            assert (status.evaluated, status.matched, status.failed) == (3, 0, 0)
+            assert [(each.done, each.failed) for each in status.actions] == [(0, 0), (0, 0)]
+
+    run(main())
+
+
+def test_a_message_is_evaluated_by_the_rules_that_it_concerns_alone(
+    run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as here:
+            here.apply(
+                {f"r{n}": rule(f"SELECT * FROM 'bench/{n}/+'", sqs("alarms")) for n in range(1000)}
+            )
+            for number in (0, 500, 999):
+                here.publish(f"bench/{number}/a", b"1")
+            assert here.metrics.snapshot()["rules.evaluated"] == 3
+            assert [here.status(f"r{n}").evaluated for n in (0, 1, 500, 999)] == [1, 0, 1, 1]
+
+    run(main())
+
+
+def test_a_rule_that_is_put_again_while_messages_come_meets_each_of_them_once(
+    run: Run, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as here:
+            for number in range(10):
+                sql = f"SELECT {number} AS version FROM 'bench/+'"
+                here.apply_more("r", rule(sql, sqs("alarms"), awsIotSqlVersion="2016-03-23"))
+                here.publish("bench/a", b"1")
+            bodies = await here.bodies()
+            assert bodies == [b'{"version":%d}' % number for number in range(10)]
+
+    run(main())

@@ -328,6 +328,21 @@ def test_an_error_action_must_not_reach_out(kind: str, path: str, load: Load) ->
     assert "get_thing_shadow" in message
 
 
+def test_an_error_action_stands_alone(load: Load) -> None:
+    action = {"sqs": VALID["sqs"]}
+    ((path, message),) = problems(load, action, errorAction=[action])
+    assert path == "$.errorAction"
+    assert message.endswith(
+        "|a rule has one error action: write it as an object, without the array"
+    )
+    document = load(action, errorAction={"sqz": {}})
+    (warning,) = warnings(document)
+    assert warning == (
+        "$.errorAction.sqz",
+        "unknown action 'sqz', did you mean 'sqs'?|the rule's actions run",
+    )
+
+
 def test_an_error_action_may_use_everything_else(load: Load, context: Context) -> None:
     document = load(errorAction=with_value("sqs", "queueUrl", "${topic(1)}-${n}"))
     assert document.error_action is not None

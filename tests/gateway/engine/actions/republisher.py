@@ -56,13 +56,14 @@ class Republisher:
         router, clock = self.bench.broker.router, self.bench.broker
         message = Message("in", payload, 1, False, SENSOR, depth, properties)
         context = rules.Context(rules.Message("in", payload, "sensor-1"), ENVIRONMENT)
-        if self.from_outbox:
+        if self.from_outbox or for_error:  # an error action is rendered first, too
             try:
                 parameters = action.render(context)["republish"]
             except rules.TemplateUndefined as error:
                 raise ActionFailed(str(error)) from error
             assert isinstance(parameters, dict)
-            self.budget.renew()
+            if self.from_outbox:
+                self.budget.renew()
             republish(
                 json.loads(json.dumps(parameters)),  # it has been on disk
                 payload,
@@ -80,7 +81,6 @@ class Republisher:
             publish=router.publish,
             budget=self.budget,
             gateway_ms=clock.now_ms,
-            for_error=for_error,
         )(message, context, payload)
 
 

@@ -125,7 +125,7 @@ def test_a_metric_is_one_of_the_gateways_own() -> None:
     taken.put(METRIC, b"")
     taken.put({**METRIC, "metricValue": "-3e1", "metricTimestamp": "1700000001"}, b"")
     taken.put({**METRIC, "metricUnit": "Count/Second"}, b"")
-    assert metrics.snapshot()["cloudwatch.Greenhouse.Temperature"] == 21.5
+    assert metrics.snapshot()["cloudwatch.Greenhouse/Temperature (None)"] == -30.0
     counted, plain = taken.status()
     assert (counted.unit, counted.count) == ("Count/Second", 1)
     assert counted.timestamp_s == 1_700_000_000

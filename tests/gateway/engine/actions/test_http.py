@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.actions.http import HttpAction
+from gateway.engine.actions.http import HttpAction, _Gate
 from gateway.engine.actions.http_batches import HttpBatches
 from gateway.engine.actions.http_request import BatchConfig, HttpActionRequest
 from gateway.engine.destinations.destinations import Destinations
@@ -577,5 +577,43 @@ def test_without_enable_batching_each_goes_alone(run, tmp_path) -> None:
         async with endpoint() as server, acting(tmp_path, server.url) as gateway:
             more = {"enableBatching": False, "batchConfig": {"maxBatchSize": 5}}
             assert await together(gateway, server, [b"1", b"2"], **more) in ([1, 2], [2, 1])
+
+    run(main())
+
+
+# --- turns ----------------------------------------------------------------------------------------
+
+
+def test_a_server_that_does_not_answer_gets_one_request_at_a_time(run, tmp_path) -> None:
+    async def main() -> None:
+        async with (
+            endpoint(answering(HANG)) as server,
+            acting(tmp_path, server.url, total_s=0.05, max_parallel=4) as gateway,
+        ):
+            gates = gateway.action._gates._gates
+            tasks = [asyncio.create_task(gateway.failure(server.url)) for _ in range(8)]
+            await until(lambda: sum(task.done() for task in tasks) >= 4)
+            running = set()
+            while not all(task.done() for task in tasks):
+                running |= {gate.running for gate in gates.values()}
+                await asyncio.sleep(0)
+            assert max(running) == 1, "the server is known to be silent"
+            assert not gates, "a server that nobody wants any more is remembered"
+
+    run(main())
+
+
+def test_a_turn_is_given_on_when_nobody_wants_it_any_more(run) -> None:
+    async def main() -> None:
+        gate = _Gate(1)
+        await gate.enter()
+        first, second = (asyncio.create_task(gate.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        gate.leave()  # the first is let in, and gives up before it gets there
+        first.cancel()
+        async with asyncio.timeout(5):
+            await second
+        assert first.cancelled()
+        assert gate.running == 1
 
     run(main())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.engine.failures import ActionFailed, TryAgain
+from gateway.engine.outbox import lane as lane_module
 from gateway.engine.outbox import outbox as outbox_module
 from gateway.engine.outbox.lane import MAX_RUNNING_BYTES
 from gateway.engine.settings import RulesSettings
@@ -153,21 +154,49 @@ def test_another_try_waits_aside_and_the_others_go_on(run: Run, tmp_path: Path) 
 def test_no_more_than_so_many_wait_aside(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox_module, "MAX_ASIDE", 4)
+    monkeypatch.setattr(lane_module, "MAX_ASIDE", 4)
 
     def never(payload: bytes, attempt: int) -> None:
         raise TryAgain("not yet", after_s=3600)
 
     async def main() -> None:
         action = Scripted(never)
-        async with running(tmp_path, "errors", slow={"lambda": action}) as here:
-            here.apply({"r": slow_rule(slow("f"), errorAction=sqs("errors"))})
+        async with running(tmp_path, slow={"lambda": action}) as here:
+            here.apply({"r": slow_rule(slow("f"))})
             for payload in payloads(9):
                 here.publish("bench/a", payload)
-            await action.began(9)
-            assert await errors(here) == [[("LambdaAction", "not yet")]] * 5
+            await action.began(4)
+            await here.store.flush()
             (lane,) = here.engine.outbox_status()
-            assert (lane.waiting, lane.retrying, lane.running) == (4, 4, 0)
+            assert (lane.waiting, lane.retrying, lane.running) == (9, 4, 0)
+            assert len(action.calls) == 4, "more are tried than may wait"
+            assert here.status("r").failed == 0
+
+    run(main())
+
+
+def test_a_burst_of_retries_costs_nobody_a_try(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "MAX_ASIDE", 10)
+    works = False
+
+    def at_last(payload: bytes, attempt: int) -> None:
+        if not works:
+            raise TryAgain("not yet", after_s=0.001)
+
+    async def main() -> None:
+        nonlocal works
+        action = Scripted(at_last)
+        async with running(tmp_path, slow={"lambda": action}) as here:
+            here.apply({"r": slow_rule(slow("f"))})
+            for payload in payloads(300):
+                here.publish("bench/a", payload)
+            await action.began(200)
+            works = True
+            await here.settled()
+            assert here.status("r").failed == 0
+            assert sorted(payload for _, payload in action.done) == sorted(payloads(300))
 
     run(main())
 
@@ -273,7 +302,7 @@ def test_a_target_may_hold_so_many_bytes_and_leaves_as_many_to_others(
             assert used_bytes == here.metrics.snapshot()["rules.outbox.bytes"]
             assert used_bytes <= 200_000
             # One entry weighs 8.3 KB. The first take what one target may, the others less and less.
-            assert [round(lanes[name] / 8_300) for name in names] == [4, 4, 4, 4, 4, 2, 1, 1]
+            assert [round(lanes[name] / 8_300) for name in names] == [4, 4, 4, 4, 3, 2, 1, 1]
             refused = 8 * len(names) - sum(lane.waiting for lane in here.engine.outbox_status())
             assert here.metrics.snapshot()["rules.outbox.refused"] == refused
             found = [text for _ in range(4) for told in await errors(here) for _, text in told]

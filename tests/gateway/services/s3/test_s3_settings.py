@@ -56,3 +56,21 @@ def test_each_bucket_has_a_folder_of_its_own() -> None:
     assert problems("/srv/a", "/srv/a") == 1
     assert problems("/srv/a", "/srv/a/b") == 1
     assert problems("/srv/a/b/c", "/srv/x", "/srv/a/") == 1
+
+
+def test_no_bucket_holds_what_is_the_gateways_own(tmp_path: Path) -> None:
+    """Keys come out of payloads: one could be `weir.db`, a rule, or a function that runs next."""
+    data_dir, function = tmp_path / "data", tmp_path / "functions" / "f.py"
+    for folder in (data_dir / "images", function.parent):
+        folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(data_dir)
+    reserved = {"data_dir": data_dir, 'the function "f"': function}
+
+    def problems(folder: Path) -> list[str]:
+        return bucket_problems([BucketSettings("images", folder)], reserved)
+
+    for wrong in (data_dir, tmp_path, tmp_path / "link", tmp_path / "functions", data_dir / "a/.."):
+        (problem,) = problems(wrong)
+        assert "which an object could replace; give the bucket a folder of its own" in problem
+    for right in (data_dir / "images", tmp_path / "images", tmp_path / "link" / "images"):
+        assert problems(right) == []

@@ -70,7 +70,7 @@ def test_a_file_that_others_may_open_is_not_read(tmp_path: Path, mode: int) -> N
     for call in (secrets.check, lambda: secrets.get("plain")):
         with pytest.raises(SecretsError, match=f"has mode {mode:04o}") as refused:
             call()
-        assert refused.value.hint == f"chmod 600 {path}"
+        assert refused.value.hint == f"Run chmod 600 {path}"
     path.chmod(0o400)
     assert secrets.get("plain") == Secret(string="hunter2")
     path.chmod(mode)
