@@ -161,6 +161,7 @@ def _read_rule(
             TemplateTerms(version, variables, allow_reaching=False),
             payload.problems,
             warnings,
+            is_error_action=True,
         )
     description = payload.text("description", "")
     disabled = payload.flag("ruleDisabled")

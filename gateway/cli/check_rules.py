@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import rules
+from gateway.cli.check_constants import judge_constants
 from gateway.cli.check_destinations import judge_destinations
 from gateway.cli.check_tables import judge_tables
 from gateway.cli.check_uses import judge_uses
@@ -41,6 +42,7 @@ def judge_rules(settings: Settings, verdict: Verdict) -> None:
     found = [(file.file, file.document) for file in files]
     for file, document in found:
         verdict.warnings += [f"{file}: {warning}" for warning in _warnings(document)]
+    judge_constants(found, verdict)
     judge_uses(found, settings, verdict)
     judge_tables(found, settings, verdict)
     judge_destinations(found, settings, verdict)

@@ -74,7 +74,9 @@ def data_dir(options: argparse.Namespace) -> Path:
             hint="name another with --config, or the data directory with --data-dir",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
-        raise SettingsError(f"{config} is not TOML", hint="weir check tells where") from None
+        raise SettingsError(
+            f"{config} is not TOML", hint="find the place with weir check"
+        ) from None
     gateway = document.get("gateway")
     found = gateway.get("data_dir") if isinstance(gateway, dict) else None
     if not isinstance(found, str) or not found:

@@ -17,6 +17,7 @@ STYLES: Final = {
     "": "",
     "bold": "\x1b[1m",
     "dim": "\x1b[2m",
+    "heading": "\x1b[2m",
     "good": "\x1b[32m",
     "bad": "\x1b[31m",
     "wave": "\x1b[36m",

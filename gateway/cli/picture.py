@@ -33,6 +33,7 @@ _TROUBLE: Final = (
     ("mqtt.timed_out", "client was silent for too long"),
     ("mqtt.not_reading", "client read none of its answers"),
     ("mqtt.publish.not_authorized", "publish not authorized"),
+    ("mqtt.basic_ingest.unknown_rule", "message for a rule that is not there or disabled"),
     ("mqtt.lost_wills", "will lost"),
     ("mqtt.lost_events", "lifecycle event lost"),
 )

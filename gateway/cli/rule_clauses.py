@@ -7,7 +7,6 @@ a running gateway is the caller's.
 from __future__ import annotations
 
 import base64
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,10 +15,10 @@ from gateway.cli.lines import GAP, Line, columns, counted
 from gateway.cli.output import harmless
 from gateway.cli.raw_json import is_json
 
-__all__ = ["ClauseText", "Clauses", "draw_clauses", "draw_output", "from_row", "wrapped"]
+__all__ = ["ClauseText", "Clauses", "draw_clauses", "draw_output", "from_row"]
 
-# What the titles and names beside the SQL take of a line, about.
-_MARGIN: Final = 20
+# Of SQL at least this much is shown, however long its value is.
+_LEAST_SQL: Final = 20
 
 _UNDEFINED: Final = "Undefined"
 
@@ -55,7 +54,8 @@ def draw_clauses(arrival: Sequence[Line], clauses: Clauses, width: int) -> list[
     Args:
         arrival: The rows about FROM, made by `from_row`.
         clauses: The others.
-        width: Characters in a line; SQL is shortened, so that values have room.
+        width: Characters in a line; where there is too little room for SQL and values, SQL is
+            shortened.
     """
     rows = [*arrival]
     rows += [_row("SET", each.name, each.sql, _value(each)) for each in clauses.variables]
@@ -63,7 +63,7 @@ def draw_clauses(arrival: Sequence[Line], clauses: Clauses, width: int) -> list[
         rows.append(_row("WHERE", "", clauses.where.sql, _value(clauses.where)))
         rows += [_row("", "", f"  {part.sql}", _value(part)) for part in clauses.conditions]
     rows += [_item(each, is_alone=len(clauses.items) == 1) for each in clauses.items]
-    room = max(width // 2 - _MARGIN, _MARGIN)
+    room = _room_for_sql(rows, width)
     return columns([_shortened(row, room) for row in _titled_once(rows)])
 
 
@@ -95,11 +95,6 @@ def draw_output(output: bytes, width: int) -> list[Line]:
     ]
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Return a text in lines of about this width, which may be too small for any."""
-    return textwrap.wrap(text, max(width, _MARGIN), break_on_hyphens=False)
-
-
 def _item(clause: ClauseText, *, is_alone: bool) -> Line:
     text, look = _value(clause)
     is_star = clause.sql == "*" and not clause.name
@@ -119,6 +114,13 @@ def _titled_once(rows: Sequence[Line]) -> Iterator[Line]:
     for (title, look), *rest in rows:
         yield [("" if title == last else title, look), *rest]
         last = title or last
+
+
+def _room_for_sql(rows: Sequence[Line], width: int) -> int:
+    """Return what values leave of a line, and not less than half of what both have."""
+    title, name, _, value = (max(len(row[at][0]) for row in rows) for at in range(4))
+    room = width - 4 * len(GAP) - title - name
+    return max(room - value, room // 2, _LEAST_SQL)
 
 
 def _shortened(row: Line, room: int) -> Line:

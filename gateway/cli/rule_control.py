@@ -110,9 +110,11 @@ def run_show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document))
         return 0
-    from gateway.cli.rule_list_picture import draw_rule
+    from gateway.cli.rule_list_picture import draw_document, draw_rule
 
-    _print(draw_rule(cast("ShownRule", document)))
+    shown = cast("ShownRule", document)
+    _print(draw_rule(shown))
+    _print(draw_document(shown), width=_NOT_A_TERMINAL[0])
     return 0
 
 
@@ -139,8 +141,11 @@ def run_apply(options: argparse.Namespace) -> int:
         GatewayError: The gateway does not answer, or refuses.
     """
     folder: Path = options.folder
-    texts = _judge(folder)
-    if texts is None:
+    texts, problems = _judge(folder)
+    if problems:
+        if options.json:
+            print(json.dumps(_refused(problems)))
+        _tell(folder, problems)
         return _EXIT_WRONG
     client = ControlClient(control_socket(options), timeout_s=_APPLY_S)
     own = client.get("/v1/rules")["dir"]
@@ -166,8 +171,8 @@ def run_apply(options: argparse.Namespace) -> int:
     return _EXIT_FAILED if applied["refused"] else 0
 
 
-def _judge(folder: Path) -> list[tuple[str, str]] | None:
-    """Return every rule file's name and text; None, once it is told, if one gives no rule."""
+def _judge(folder: Path) -> tuple[list[tuple[str, str]], list[RuleFileProblem]]:
+    """Return every rule file's name and text, and what gives no rule; then no texts."""
     from gateway.engine.catalogue.loading import told
     from gateway.engine.catalogue.rule_files import read_rule_files
 
@@ -175,8 +180,7 @@ def _judge(folder: Path) -> list[tuple[str, str]] | None:
         raise SettingsError(f"{folder} is no folder", hint="name a folder with rule files")
     found, problems = read_rule_files(folder)
     if problems:
-        _tell(folder, problems)
-        return None
+        return [], problems
     texts = []
     for each in found:
         for warning in each.document.warnings:
@@ -185,7 +189,20 @@ def _judge(folder: Path) -> list[tuple[str, str]] | None:
             texts.append((each.file.name, each.file.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{each.file} cannot be read: {error}") from None
-    return texts
+    return texts, []
+
+
+def _refused(problems: Sequence[RuleFileProblem]) -> AppliedRules:
+    """Return what the gateway would answer, had it been asked: it does nothing either."""
+    return {
+        "created": [],
+        "replaced": [],
+        "unchanged": [],
+        "removed": [],
+        "refused": [
+            {"source": str(found.file), "problems": list(found.problems)} for found in problems
+        ],
+    }
 
 
 def _tell(folder: Path, problems: Sequence[RuleFileProblem]) -> None:
@@ -216,11 +233,12 @@ def _quoted(argument: str) -> str:
     return quote(os.fsencode(argument), safe="")
 
 
-def _print(lines: Sequence[Line]) -> None:
+def _print(lines: Sequence[Line], width: int | None = None) -> None:
     from gateway.cli.lines import render
     from gateway.cli.wrapping import wrap
 
-    width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
+    if width is None:
+        width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
     colour = wants_colour(sys.stdout)
     for line in render(wrap(lines, width), width=width, height=None, colour=colour):
         print(line)

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
         ShownRule,
     )
 
-__all__ = ["draw_applied", "draw_rule", "draw_rules"]
+__all__ = ["draw_applied", "draw_document", "draw_rule", "draw_rules"]
 
 # A longer filter would push everything else out of the table; `show` has it whole.
 MAX_SHOWN: Final = 48
 
-_HEADINGS: Final = ("Rule", "FROM", "State", "Matched", "Failed", "Waiting", "Actions", "Source")
+_HEADINGS: Final = ("Rule", "FROM", "State", "Matched", "Failed", "Waiting", "Source", "Actions")
 _ACTION_HEADINGS: Final = ("", "Action", "Done", "Failed", "Waiting", "Last failure")
 
 _NO_FROM: Final = "(Basic Ingest only)"
@@ -46,7 +46,7 @@ def draw_rules(document: RuleList) -> list[Line]:
     if rules:
         disabled = sum(rule["disabled"] for rule in rules)
         head = counted(len(rules), "rule") + (f", {disabled} disabled" if disabled else "")
-        rows: list[Line] = [[(heading, "dim") for heading in _HEADINGS]]
+        rows: list[Line] = [[(heading, "heading") for heading in _HEADINGS]]
         rows += [_row(rule) for rule in rules]
         lines += [[(head, "bold")], [], *columns(rows)]
         lines += _troubles(rules)
@@ -58,7 +58,7 @@ def draw_rules(document: RuleList) -> list[Line]:
 
 
 def draw_rule(rule: ShownRule) -> list[Line]:
-    """Return one rule in full.
+    """Return one rule in full, but for its document.
 
     Args:
         rule: What the gateway answered.
@@ -87,7 +87,26 @@ def draw_rule(rule: ShownRule) -> list[Line]:
     if rule["warnings"]:
         lines += [[], [("Warnings", "bold")]]
         lines += [[("  ", ""), (harmless(warning), "")] for warning in rule["warnings"]]
-    lines += [[], [("Document", "bold")], *_document(payload)]
+    return lines
+
+
+def draw_document(rule: ShownRule) -> list[Line]:
+    """Return a rule's document: not to be broken or cut, for it may be copied.
+
+    The SQL stands in front, as it was written.
+
+    Args:
+        rule: What the gateway answered.
+    """
+    payload = rule["rule"]
+    lines: list[Line] = [[], [("Document", "bold")]]
+    sql = payload.get("sql")
+    if isinstance(sql, str):
+        lines += [[("  ", ""), (harmless(line), "")] for line in sql.splitlines()]
+        lines.append([])
+    rest = {key: value for key, value in payload.items() if key not in ("sql", "description")}
+    text = json.dumps(rest, indent=2, ensure_ascii=False)
+    lines += [[("  ", ""), (harmless(line), "")] for line in text.split("\n")]
     return lines
 
 
@@ -122,8 +141,8 @@ def _row(rule: RuleLine) -> Line:
         (str(rule["matched"]), ""),
         (str(failed), "bad" if failed else ""),
         (str(waiting), "bold" if waiting else ""),
-        (", ".join(harmless(action["kind"]) for action in rule["actions"]) or "none", ""),
         (_source(rule), "dim"),
+        (", ".join(harmless(action["kind"]) for action in rule["actions"]) or "none", ""),
     ]
 
 
@@ -153,7 +172,7 @@ def _broken(broken: BrokenRule) -> Line:
 def _actions(rule: RuleLine) -> list[Line]:
     failed = any(action["last_failure"] for action in _every_action(rule))
     headings = _ACTION_HEADINGS if failed else _ACTION_HEADINGS[:-1]
-    rows: list[Line] = [[(heading, "dim") for heading in headings]]
+    rows: list[Line] = [[(heading, "heading") for heading in headings]]
     for number, action in enumerate(rule["actions"], start=1):
         rows.append(_action(str(number), action))
     if rule["error_action"] is not None:
@@ -178,19 +197,6 @@ def _action(place: str, action: ActionLine) -> Line:
 def _every_action(rule: RuleLine) -> list[ActionLine]:
     last = rule["error_action"]
     return rule["actions"] if last is None else [*rule["actions"], last]
-
-
-def _document(payload: dict[str, object]) -> list[Line]:
-    """Return a payload as JSON; its SQL stands in front, as it was written."""
-    lines: list[Line] = []
-    sql = payload.get("sql")
-    if isinstance(sql, str):
-        lines += [[("  ", ""), (harmless(line), "")] for line in sql.splitlines()]
-        lines.append([])
-    rest = {key: value for key, value in payload.items() if key not in ("sql", "description")}
-    text = json.dumps(rest, indent=2, ensure_ascii=False)
-    lines += [[("  ", ""), (harmless(line), "")] for line in text.split("\n")]
-    return lines
 
 
 def _topic_filter(rule: RuleLine) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 import rules
-from gateway.cli.lines import Line, columns, counted
+from gateway.cli.entries import Entry, draw_entries
+from gateway.cli.lines import Line, counted
 from gateway.cli.output import harmless, sentence
 from gateway.cli.rule_clauses import (
     Clauses,
@@ -19,8 +20,8 @@ from gateway.cli.rule_clauses import (
     draw_clauses,
     draw_output,
     from_row,
-    wrapped,
 )
+from gateway.cli.wrapping import wrapped
 
 if TYPE_CHECKING:
     from gateway.cli.rule_actions import Rendered
@@ -42,18 +43,10 @@ def draw(trial: Trial, width: int) -> list[Line]:
         lines += [[], *draw_output(trial.output, width)]
     if trial.actions or trial.error_action:
         lines += [[], [("Actions, as they would be carried out", "bold")]]
-        lines += columns(
-            [
-                row
-                for number, action in enumerate(trial.actions, start=1)
-                for row in _action(str(number), action, width)
-            ]
-            + (
-                []
-                if trial.error_action is None
-                else list(_action("errorAction", trial.error_action, width))
-            )
-        )
+        entries = [_action(str(number), each) for number, each in enumerate(trial.actions, start=1)]
+        if trial.error_action is not None:
+            entries.append(_action("errorAction", trial.error_action))
+        lines += draw_entries(entries, width)
     lines += _remarks(trial, width)
     return lines
 
@@ -100,16 +93,16 @@ def _clauses(trial: Trial) -> Clauses:
     )
 
 
-def _action(number: str, action: Rendered, width: int) -> Iterator[Line]:
-    head: Line = [(number, ""), (harmless(action.kind), "bold")]
+def _action(number: str, action: Rendered) -> Entry:
     remedy = sentence(action.remedy[:1].upper() + action.remedy[1:]) if action.remedy else ""
-    for said, look in ((action.problem, "bad"), (remedy, "dim")):
-        for line in wrapped(harmless(said), width // 2):  # about what the columns before leave
-            yield [*head, ("", ""), (line, look)]
-            head = [("", ""), ("", "")]
+    details: list[Line] = [
+        [("", ""), (harmless(said), look)]
+        for said, look in ((action.problem, "bad"), (remedy, "dim"))
+        if said
+    ]
     for name, text in _flat("", action.parameters or {}):
-        yield [*head, (harmless(name), "dim"), (harmless(text), "")]
-        head = [("", ""), ("", "")]
+        details.append([(harmless(name), "dim"), (harmless(text), "")])
+    return [(number, ""), (harmless(action.kind), "bold")], details
 
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ from gateway.cli.rule_input import WrongInput, check_text, decode_base64
 from gateway.cli.rule_picture import draw
 from gateway.cli.rule_problems import draw_problems, draw_sql_error
 from gateway.cli.rule_trial import Subject, as_json, judge
+from gateway.cli.wrapping import wrap
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import check_topic_name
 from rules.fields import nearest
@@ -68,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
         print(as_json(trial))
     else:
         width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-        for line in render(
-            draw(trial, width), width=width, height=None, colour=wants_colour(sys.stdout)
-        ):
+        lines = wrap(draw(trial, width), width)
+        for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
             print(line)
     return EXIT_DOES_NOT_FIRE if trial.output is None or trial.failing else EXIT_FIRES
 

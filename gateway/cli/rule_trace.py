@@ -86,7 +86,8 @@ def run_why(options: argparse.Namespace) -> int:
     if options.message_id is None:
         _print(draw_messages(cast("list[Document]", document["messages"])))
     else:
-        _print(draw_message(document, _width()))
+        is_latest = options.message_id == "last"
+        _print(draw_message(document, _width(), is_latest=is_latest))
     return 0
 
 

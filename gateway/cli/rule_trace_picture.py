@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from gateway.cli.lines import GAP, Line, columns, counted, size, span
+from gateway.cli.entries import Entry, draw_entries
+from gateway.cli.lines import GAP, Line, columns, counted, span
 from gateway.cli.output import harmless, sentence
 from gateway.cli.rule_clauses import (
     Clauses,
@@ -19,9 +20,9 @@ from gateway.cli.rule_clauses import (
     draw_clauses,
     draw_output,
     from_row,
-    wrapped,
 )
 from gateway.cli.rule_topic import why_not
+from gateway.cli.wrapping import wrapped
 
 __all__ = ["draw_message", "draw_messages", "draw_nearest", "draw_trace"]
 
@@ -38,8 +39,8 @@ MAX_PAYLOAD_LINES: Final = 8
 
 NEAREST: Final = 5
 
-_HEADINGS: Final = ("ID", "Age", "Topic", "Size", "From", "Fired", "Failed", "Waiting")
-_LOOKS: Final = {"done": "good", "failed": "bad", "waiting": "bold"}
+_HEADINGS: Final = ("ID", "Age", "Topic", "From", "Rules")
+_LOOKS: Final = {"done": "good", "fired": "good", "failed": "bad", "waiting": "bold"}
 
 
 def draw_messages(messages: Sequence[Document]) -> list[Line]:
@@ -49,17 +50,18 @@ def draw_messages(messages: Sequence[Document]) -> list[Line]:
             [("no message has reached a rule yet", "dim")],
             [("weir tail shows what is published at all.", "dim")],
         ]
-    rows: list[Line] = [[(heading, "dim") for heading in _HEADINGS]]
+    rows: list[Line] = [[(heading, "heading") for heading in _HEADINGS]]
     rows += [_row(message) for message in messages]
     return [*columns(rows), [], [("weir rule why ID tells more about one of them.", "dim")]]
 
 
-def draw_message(document: Document, width: int) -> list[Line]:
+def draw_message(document: Document, width: int, *, is_latest: bool = False) -> list[Line]:
     """Return one message, and what each rule made of it.
 
     Args:
         document: The gateway's answer.
         width: Characters in a line.
+        is_latest: Whether the latest message was asked for: a later one may have reached no rule.
     """
     at = f"{_time(document['at_ms'])} UTC, {span(document['age_s'])} ago"
     lines: list[Line] = [
@@ -82,6 +84,8 @@ def draw_message(document: Document, width: int) -> list[Line]:
     if document["others"]:
         others = counted(document["others"], "other rule")
         lines.append([(f"It did not come to {others}: FROM does not match.", "dim")])
+    if is_latest:
+        lines += [[], [("Messages that reach no rule are not kept: weir tail shows them.", "dim")]]
     return lines
 
 
@@ -139,22 +143,22 @@ def draw_nearest(name: str, topic_filter: str | None, topics: Sequence[str]) -> 
 
 
 def _row(message: Document) -> Line:
-    failed, waiting = message["failed"], message["waiting"]
+    told = [
+        f"{word} {_names(message[word])}"
+        for word in ("fired", "failed", "waiting")
+        if message[word]
+    ]
+    looks = [_LOOKS[word] for word in ("failed", "waiting", "fired") if message[word]]
     return [
         (message["id"][:ID_CHARACTERS], ""),
         (span(message["age_s"]), "dim"),
         (_cut(message["topic"]), "bold"),
-        (size(message["size_bytes"]), "dim"),
         (_cut(message["publisher"]), "dim"),
-        (_names(message["fired"]), "good" if message["fired"] else "dim"),
-        (_names(failed), "bad" if failed else "dim"),
-        (_names(waiting), "bold" if waiting else "dim"),
+        ("; ".join(told) or "none fired", looks[0] if looks else "dim"),
     ]
 
 
 def _names(names: Sequence[str]) -> str:
-    if not names:
-        return "-"
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return harmless(", ".join(names[:MAX_NAMES])) + more
 
@@ -197,13 +201,13 @@ def _rule(document: Document, rule: Document, width: int) -> list[Line]:
         lines += draw_output(output.encode() if is_text else base64.b64decode(output), width)
         if rule["output_bytes"] > len(output):
             lines.append([(f"{GAP}… {counted(rule['output_bytes'], 'byte')} in all", "dim")])
-    rows = [row for action in rule["actions"] for row in _action(action, width)]
+    actions = [_action(action) for action in rule["actions"]]
     told = rule["error_action"]
     if told is not None:
         error_action = {**told, "number": 0, "kind": "on error", "resource": ""}
-        rows += _action(error_action, width)
-    if rows:
-        lines += [[("Actions", "bold")], *columns(rows)]
+        actions.append(_action(error_action))
+    if actions:
+        lines += [[("Actions", "bold")], *draw_entries(actions, width)]
     for note in rule["notes"]:
         head = f"{'note':<9}"
         for text in wrapped(harmless(sentence(note)), width - len(head)):
@@ -238,18 +242,14 @@ def _clause(clause: Document) -> ClauseText:
     return ClauseText(clause.get("name", ""), clause["sql"], clause["text"])
 
 
-def _action(action: Document, width: int) -> Iterator[Line]:
+def _action(action: Document) -> Entry:
     head: Line = [
         (_number(action), ""),
         (harmless(action["kind"]), "bold"),
         (action["result"], _LOOKS.get(action["result"], "")),
     ]
-    for text, look in ((action["resource"], "dim"), (action["message"], "bad")):
-        for line in wrapped(harmless(text), width // 2):  # about what the columns before leave
-            yield [*head, (line, look)]
-            head = [("", ""), ("", ""), ("", "")]
-    if head[1][0]:
-        yield head
+    texts = ((action["resource"], "dim"), (action["message"], "bad"))
+    return head, [[(harmless(text), look)] for text, look in texts if text]
 
 
 def _number(action: Document) -> str:

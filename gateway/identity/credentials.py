@@ -150,13 +150,13 @@ def _read_private(path: Path) -> bytes | None:
         if found.st_uid not in (os.geteuid(), 0):
             raise CredentialsError(
                 f"{path} belongs to user {found.st_uid}, who could change it",
-                hint=f"sudo chown {os.geteuid()} {path}",
+                hint=f"Run sudo chown {os.geteuid()} {path}",
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
             raise CredentialsError(
                 f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: others may read the secrets",
-                hint=f"chmod 600 {path}; if others may have read it, remove it, and the next start "
-                "makes new keys",
+                hint=f"Run chmod 600 {path}; if others may have read it, remove it, and the next "
+                "start makes new keys",
             )
         if found.st_size > _MAX_FILE_BYTES:
             raise CredentialsError(f"{path} is larger than {_MAX_FILE_BYTES} bytes: it is damaged")

@@ -51,6 +51,8 @@ def read_action(
     terms: TemplateTerms,
     problems: list[Problem],
     warnings: list[Problem],
+    *,
+    is_error_action: bool = False,
 ) -> Action | None:
     """Read one action, an object with exactly one key.
 
@@ -60,6 +62,7 @@ def read_action(
         terms: What its templates may use.
         problems: Where problems go that make the rule unusable.
         warnings: Where problems go that do not.
+        is_error_action: Whether it stands alone, under `errorAction`.
 
     Returns:
         The action; None if there are problems.
@@ -70,7 +73,9 @@ def read_action(
             Problem(
                 path,
                 f"an action is an object with exactly one key, the action's name; found {found}",
-                "write each action as an object of its own",
+                "a rule has one error action: write it as an object, without the array"
+                if is_error_action
+                else "write each action as an object of its own",
             )
         )
         return None
@@ -95,6 +100,8 @@ def read_action(
         else:
             action = ServiceAction(kind, read)
     else:
+        remedy = "the rule's actions run" if is_error_action else "the rule's other actions run"
+        warnings.append(Problem(path, _not_carried_out(kind), remedy))
         action = _unsupported(kind, parameters, path, terms, problems, warnings)
     return action if len(problems) == before else None
 
@@ -108,21 +115,23 @@ def _unsupported(
     warnings: list[Problem],
 ) -> UnsupportedAction:
     shape = ACTIONS.get(kind)
-    if shape is None:
-        near = nearest(kind, ACTIONS)
-        problem = f"unknown action '{kind}'" + (f", did you mean '{near}'?" if near else "")
-    elif kind in _AWAITED:
-        problem = (
-            f"the action '{kind}' is not there yet: it comes with the gateway's own "
-            f"{_AWAITED[kind]}"
-        )
-    else:
-        problem = f"the action '{kind}' has no meaning on this gateway"
-    warnings.append(Problem(path, problem, "the rule's other actions run"))
     if shape is not None:
         reader = ParameterReader(terms, warnings, problems, warnings)
         parameters = reader.read(parameters, shape, path)
-    return UnsupportedAction(kind, parameters, problem)
+    return UnsupportedAction(kind, parameters, _not_carried_out(kind))
+
+
+def _not_carried_out(kind: str) -> str:
+    """Return why an action of this kind is not carried out."""
+    if kind not in ACTIONS:
+        near = nearest(kind, ACTIONS)
+        return f"unknown action '{kind}'" + (f", did you mean '{near}'?" if near else "")
+    if kind in _AWAITED:
+        return (
+            f"the action '{kind}' is not there yet: it comes with the gateway's own "
+            f"{_AWAITED[kind]}"
+        )
+    return f"the action '{kind}' has no meaning on this gateway"
 
 
 # What was read without a problem has the types of its shape; `str` and `isinstance` say so again

@@ -15,6 +15,7 @@ from gateway.cli.lines import render
 from gateway.cli.output import harmless, style
 from gateway.cli.picture import draw, one_line, sparkline
 from gateway.cli.status import watch
+from gateway.cli.wrapping import wrap
 from tests.rig.control_room import STATUS
 
 if TYPE_CHECKING:
@@ -100,6 +101,18 @@ def test_a_full_store_and_a_wrong_clock_are_seen() -> None:
     assert lines[1].endswith("FULL: max_bytes is used up  clock not synchronised")
 
 
+def test_the_head_of_a_narrow_terminal_goes_on_below() -> None:
+    listeners = [f"127.0.0.1:188{at}" for at in range(8)]
+    mqtt = {**STATUS["mqtt"], "listeners": listeners}  # type: ignore[dict-item]
+    for width in (60, 80):
+        lines = render(
+            wrap(draw(document(mqtt=mqtt)), width), width=width, height=None, colour=False
+        )
+        head = lines[: next(at for at, line in enumerate(lines) if line.startswith("store"))]
+        assert "…" not in "".join(head)
+        assert all(listener in " ".join(head) for listener in [*listeners, "AWS 127.0.0.1:4566"])
+
+
 def test_commands_that_a_device_refused_are_seen() -> None:
     (device,) = cast("list[dict[str, object]]", copy.deepcopy(STATUS["devices"]))
     for count, shown in ((1, "1 command refused"), (2, "2 commands refused")):
@@ -137,6 +150,8 @@ def test_what_mqtt_refused_is_shown_by_cause_and_only_where_it_happened() -> Non
         "  7    retained message not kept",
     ]
     # A counter without causes has a line of its own.
+    unknown = text(document(metrics={"mqtt.basic_ingest.unknown_rule": 2}))
+    assert unknown[-1] == "  2  message for a rule that is not there or disabled"
     whole = text(document(metrics={"mqtt.subscribe.refused": 6}))
     assert whole[-1] == "  6  subscribe refused"
     quiet = text(document(metrics=dict.fromkeys(metrics, 0)))

@@ -63,8 +63,8 @@ def test_a_table_of_all_rules(room: RuleRoom, weir: Weir) -> None:
     lines = words(out)
     assert lines[0] == ["2", "rules,", "1", "disabled"]
     assert lines[2][:4] == ["Rule", "FROM", "State", "Matched"]
-    assert lines[3] == ["cold", "cold/#", "off", "0", "0", "0", "sqs", "API"]
-    assert lines[4] == ["hot", "hot/#", "on", "1", "1", "0", "sqs,", "sqs", "hot.json"]
+    assert lines[3] == ["cold", "cold/#", "off", "0", "0", "0", "API", "sqs"]
+    assert lines[4] == ["hot", "hot/#", "on", "1", "1", "0", "hot.json", "sqs,", "sqs"]
     assert "Trouble" in out and "there is no queue 'missing'" in out
     assert "\x1b" not in out
 
@@ -111,6 +111,23 @@ def test_one_rule_in_full(room: RuleRoom, weir: Weir) -> None:
     assert any(line[:2] == ["on", "error"] for line in words(out))
 
 
+def test_at_80_columns_nothing_is_lost_and_the_document_is_as_it_was_written(
+    room: RuleRoom, weir: Weir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    topic_filter = "site/of/a/rather/long/name/+/temperature"
+    sql = f"SELECT * FROM '{topic_filter}' WHERE celsius > 30 AND celsius < 100 AND NOT isNull(x)"
+    url = f"https://sqs.us-east-1.amazonaws.com/000000000000/{'q' * 70}"
+    room.call(room.catalogue.create("long", rule(sql, sqs(url), sqs("alarms"))))
+    _, out, _ = weir("list")
+    assert "…" not in out and all(len(line) <= 80 for line in out.splitlines())
+    assert "\n    sqs, sqs\n" in out
+    assert not any(line.endswith("Actions") for line in out.splitlines())
+    _, out, _ = weir("show", "long")
+    assert f"Document\n  {sql}\n" in out
+    assert f'"queueUrl": "{url}"' in out
+
+
 def test_what_a_terminal_could_act_on_is_shown_escaped(room: RuleRoom, weir: Weir) -> None:
     sql = "SELECT '\x1b[2J' AS a FROM 'a\x9b'"
     room.call(room.catalogue.create("odd", rule(sql, sqs("\x1b]0;x"), description="\x1b[1m")))
@@ -152,13 +169,15 @@ def test_a_rule_is_disabled_and_enabled(room: RuleRoom, weir: Weir) -> None:
 
 
 def test_a_file_is_named_that_has_to_be_changed(room: RuleRoom, weir: Weir) -> None:
-    code, out, err = weir("disable", "hot")
     file = room.rules_dir / "hot.json"
-    assert (code, out) == (1, "")
-    assert err == (
-        f"weir: the rule hot comes from the file {file}.\n"
-        f"  Change the file; weir rule apply {room.rules_dir} puts it in force.\n"
-    )
+    for command, value in (("disable", "true"), ("enable", "false")):
+        code, out, err = weir(command, "hot")
+        assert (code, out) == (1, "")
+        assert err == (
+            f"weir: the rule hot comes from the file {file}.\n"
+            f'  Set "ruleDisabled" in {file} to {value}; weir rule apply {room.rules_dir} puts it '
+            "in force.\n"
+        )
 
 
 # --- applying -------------------------------------------------------------------------------------
@@ -205,6 +224,13 @@ def test_if_one_file_gives_no_rule_nothing_is_changed(
     sql = write(applied, "b", rule("SELECT * FORM 'a'"))
     code, out, err = weir("apply", applied)
     assert (code, out) == (2, "")
+    code, out, again = weir("apply", applied, "--json")
+    document = json.loads(out)
+    refused = {each["source"]: each["problems"] for each in document.pop("refused")}
+    assert (code, again) == (2, err)
+    assert list(refused) == [str(json_file), str(sql)]
+    assert all(len(problems) == 1 for problems in refused.values())
+    assert document == {key: [] for key in ("created", "replaced", "unchanged", "removed")}
     assert err.startswith(
         f"weir: 2 of the files in {applied} give no rule, so nothing was changed:\n"
     )
@@ -212,6 +238,19 @@ def test_if_one_file_gives_no_rule_nothing_is_changed(
     assert f"  {sql}: $.sql: line 1, column 10 of the SQL: " in err
     assert f"    SELECT * FORM 'a'\n{' ' * 13}^\n" in err
     assert weir("show", "new")[0] == 1
+
+
+def test_what_is_the_usual_makes_no_other_rule(weir: Weir, folder: Path) -> None:
+    usual = {"description": "", "ruleDisabled": False, "awsIotSqlVersion": "2015-10-08"}
+    write(folder, "cold", {**COLD, **usual})
+    code, out, _ = weir("apply", folder)
+    assert (code, words(out)) == (0, [["unchanged", "1", "rule"]])
+    for command, becomes in (("enable", "unchanged"), ("disable", "replaced")):
+        assert weir(command, "cold")[0] == 0
+        assert words(weir("apply", folder)[1])[0][0] == becomes
+    for key, value in (("description", "x"), ("awsIotSqlVersion", "2016-03-23")):
+        write(folder, "cold", {**COLD, key: value})
+        assert words(weir("apply", folder)[1]) == [["replaced", "cold"]]
 
 
 def test_a_warning_changes_nothing_but_is_told(weir: Weir, folder: Path) -> None:
@@ -229,7 +268,7 @@ def test_what_a_file_of_the_gateway_has_is_refused_with_all_the_rest(
     code, out, err = weir("apply", folder)
     assert (code, out) == (1, "")
     file = room.rules_dir / "hot.json"
-    assert err.startswith(f"weir: hot.json: the rule hot comes from the file {file}; Change")
+    assert err.startswith(f"weir: hot.json: the rule hot comes from the file {file}. Change")
     assert weir("show", "new")[0] == 1
 
 

@@ -13,13 +13,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway.cli.lines import render
 from gateway.cli.main import main
-from gateway.cli.rule_trace_picture import draw_message, draw_messages, draw_nearest
 from tests.rig.traced_rules import NOWHERE, SLOW, SQS, TraceRoom, rule
 
 SQL = (
@@ -102,6 +99,8 @@ The rule hot did not fire: celsius > 30 is false.
                celsius = 2                                   false
 """
 
+LATEST = "\nMessages that reach no rule are not kept: weir tail shows them.\n"
+
 
 def test_why_a_rule_fired(room: TraceRoom, weir: Weir) -> None:
     room.publish("site/north/temperature", b'{"celsius": 31.5}')
@@ -114,12 +113,12 @@ def test_why_a_rule_fired(room: TraceRoom, weir: Weir) -> None:
 def test_why_a_rule_did_not_fire(room: TraceRoom, weir: Weir) -> None:
     room.publish("site/north/temperature", b'{"celsius": 1.5}')
     code, out, _ = weir("why", "last", "--rule", "hot")
-    assert (code, out.partition("\n\n")[2]) == (0, NOT_FIRED)
+    assert (code, out.partition("\n\n")[2]) == (0, NOT_FIRED + LATEST)
     code, out, _ = weir("why", "last", "--rule", "other")
     assert (code, out.partition("\n\n")[2]) == (
         0,
         "The rule other did not fire: FROM does not match.\n"
-        "  FROM    'elsewhere/+'  does not match: level 1 is 'site', not 'elsewhere'\n",
+        "  FROM    'elsewhere/+'  does not match: level 1 is 'site', not 'elsewhere'\n" + LATEST,
     )
 
 
@@ -149,9 +148,10 @@ def test_recent_messages_in_a_table(room: TraceRoom, weir: Weir) -> None:
     code, out, _ = weir("why")
     assert (code, out) == (
         0,
-        "  ID        Age       Topic                   Size  From      Fired  Failed  Waiting\n"
-        f"  {one}  00:00:05  site/north/temperature  17 B  sensor-1  hot    hot     hot\n"
-        f"  {two}  00:00:00  site/north/temperature  14 B  sensor-1  -      -       -\n"
+        "  ID        Age       Topic                   From      Rules\n"
+        f"  {one}  00:00:05  site/north/temperature  sensor-1  fired hot; failed hot; "
+        "waiting hot\n"
+        f"  {two}  00:00:00  site/north/temperature  sensor-1  none fired\n"
         "\nweir rule why ID tells more about one of them.\n",
     )
     both = json.loads(weir("why", "--json")[1])["messages"]
@@ -171,10 +171,17 @@ def test_why_as_json_is_the_gateways_document(room: TraceRoom, weir: Weir) -> No
 
 
 def test_what_is_not_there_is_said_with_what_to_do(room: TraceRoom, weir: Weir) -> None:
-    code, out, err = weir("why", "0000")
-    assert (code, out) == (1, "")
-    assert err.startswith("weir: no message '0000' is kept.\n  Weir rule why without an ID shows")
+    for given in ("last", "0000"):
+        code, out, err = weir("why", given)
+        assert (code, out) == (1, "")
+        assert err == (
+            "weir: no message has reached a rule yet.\n"
+            "  See what is published at all with weir tail.\n"
+        )
     room.publish("site/north/temperature")
+    code, out, err = weir("why", "zzzz")
+    assert (code, out) == (1, "")
+    assert err.startswith("weir: no message 'zzzz' is kept.\n  See those that are with weir rule")
     for arguments in (["why", "last", "--rule", "nope"], ["trace", "nope"]):
         assert weir(*arguments) == (
             1,
@@ -290,83 +297,17 @@ def _wait(thread: threading.Thread, until: Callable[[], bool]) -> None:
         assert thread.is_alive() or until()
 
 
-# --- pictures that a running engine does not easily give --------------------------------------
-
-
-def drawn(document: dict[str, Any], width: int = 100) -> list[str]:
-    return render(draw_message(document, width), width=width, height=None, colour=False)
-
-
-def message(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "0123456789",
-        "at_ms": 0,
-        "age_s": 90_061.0,
-        "topic": "a",
-        "payload": "{}",
-        "encoding": "utf-8",
-        "size_bytes": 2,
-        "publisher": "rule:x",
-        "client_id": None,
-        "depth": 2,
-        "is_json": True,
-        "rules": [],
-        "others": 0,
-        "not_shown": 0,
-        **changes,
-    }
-
-
-def test_a_message_that_concerns_no_rule_and_one_that_concerns_too_many() -> None:
-    assert drawn(message(others=7)) == [
-        "a  1970-01-01 00:00:00.000 UTC, 1 d 01:01:01 ago",
-        "  0123456789  from rule:x, 2 bytes, 2 republish actions led here",
-        "  {}",
-        "",
-        "No rule in force has a FROM that matches the topic.",
-        "It did not come to 7 other rules: FROM does not match.",
-    ]
-    assert drawn(message(not_shown=21))[-1] == "21 more rules not shown: name one with --rule."
-
-
-def test_long_payloads_and_texts_are_broken_to_the_width_and_cut() -> None:
-    lines = drawn(message(payload="x" * 5000, size_bytes=5000), 50)
-    assert lines[2:11] == ["  " + "x" * 48] * 8 + ["  …"]
-    assert all(len(line) <= 50 for line in lines)
-    rule_shown = {
-        "rule": "gone",
-        "sql": "",
-        "from": None,
-        "concerned": True,
-        "fired": True,
-        "reason": "",
-        "actions": [
-            {"number": 1, "kind": "sqs", "resource": "", "result": "failed", "message": ""},
-            {"number": 2, "kind": "", "resource": "", "result": "waiting", "message": "w " * 40},
-        ],
-        "error_action": {"result": "done", "message": ""},
-        "notes": ["a note"],
-        "output": "x" * 60,
-        "encoding": "utf-8",
-        "output_bytes": 61,
-    }
-    lines = drawn(message(rules=[rule_shown]), 50)
-    assert lines[4] == "The rule gone fired, but 1 of 2 actions failed."
-    assert "  … 61 bytes in all" in lines
-    assert "  1  sqs       failed" in lines
-    assert any(line.startswith("  2            waiting  w w") for line in lines)
-    assert "     on error  done" in lines
-    assert lines[-1] == "note     a note."
-    assert all(len(line) <= 50 for line in lines)
-
-
-def test_many_rules_of_a_message_are_counted_in_the_table() -> None:
-    listed = message(fired=["a", "b", "c", "d"], failed=[], waiting=["x\x1b"], topic="t" * 100)
-    line = render(draw_messages([listed]), width=300, height=None, colour=False)[1]
-    assert "a, b, c and 1 more" in line and r"x\x1b" in line
-    assert "t" * 63 + "…" in line and "t" * 64 not in line
-
-
-def test_a_rule_without_from_names_its_basic_ingest_topic() -> None:
-    (line,) = render(draw_nearest("it", None, ["a"]), width=200, height=None, colour=False)
-    assert "only messages to $aws/rules/it/… come to it, for it has no FROM." in line
+@pytest.mark.parametrize("width", [64, 80])
+def test_at_80_columns_a_trace_has_every_reason(
+    room: TraceRoom, weir: Weir, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    room.do(lambda here: here.put(two=rule("SELECT * FROM 't/#'", NOWHERE, SQS, NOWHERE)))
+    room.publish("t/1", b'{"celsius": 31.5}')
+    out = weir("trace", "two")[1]
+    assert all(len(line) <= width for line in out.splitlines())
+    assert "…" not in out
+    assert " ".join(out.split()).count("failed (there is no queue 'n-31.5')") == 2
+    code, out, _ = weir("why")
+    assert code == 0 and all(len(line) <= width for line in out.splitlines())
+    assert "fired two; failed two" in out

@@ -63,6 +63,52 @@ def test_a_word_without_end_is_broken() -> None:
     assert "".join(lines).count("x") == 100
 
 
+def test_a_line_whose_first_pieces_do_not_fit_goes_on_below() -> None:
+    line: Line = [("12:00:01  ", "dim"), (f"1 sqs failed ({REASON})", "bad"), (", 2 sqs ", "")]
+    line += [("done", "good")]
+    assert text([line], 60) == [
+        "12:00:01  1 sqs failed (the endpoint answered 503 Service",
+        "    Unavailable and then nothing more for three seconds), 2",
+        "    sqs done",
+    ]
+    assert wrap([line], 60)[-1] == [("    ", ""), ("sqs", ""), (" ", ""), ("done", "good")]
+
+
+def test_a_row_whose_first_cells_do_not_fit_goes_on_below_with_its_last_cell_apart() -> None:
+    assert text(row("a" * 30, "b" * 20, "1 to be tried again", REASON), 60) == [
+        f"  {'a' * 30}  {'b' * 20}  1 to",
+        "    be tried again",
+        "    the endpoint answered 503 Service Unavailable and then",
+        "    nothing more for three seconds",
+    ]
+
+
+def test_a_line_that_goes_on_and_on_has_an_end() -> None:
+    endless: Line = [("word " * 10_000, ""), ("x", "bad")]
+    lines = text([endless], 60)
+    assert len(lines) == 40
+    assert lines[-1].endswith(" …") and all(len(line) <= 60 for line in lines)
+
+
+@pytest.mark.parametrize("width", [44, 50, 60])
+def test_words_without_end_are_broken_in_any_piece(width: int) -> None:
+    line: Line = [("a ", ""), ("x" * 200, ""), (" b ", ""), ("y" * 200, "")]
+    lines = text([line], width)
+    assert all(len(each) <= width for each in lines)
+    assert "".join(lines).count("x") == "".join(lines).count("y") == 200
+
+
+def test_a_heading_that_does_not_fit_is_left_out() -> None:
+    rows = columns([[("Name", "heading"), ("Reason", "heading")], [("a" * 40, ""), (REASON, "")]])
+    assert text(rows, 46) == [
+        "  Name",
+        f"  {'a' * 40}",
+        "    the endpoint answered 503 Service",
+        "    Unavailable and then nothing more for",
+        "    three seconds",
+    ]
+
+
 def test_a_wave_is_cut_at_its_oldest_end() -> None:
     wave: Line = [("  name  ", ""), ("▁" * 90 + "█", "wave")]
     assert wrap([wave], 60) == [wave]
