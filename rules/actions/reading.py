@@ -74,7 +74,7 @@ def read_action(
                 path,
                 f"an action is an object with exactly one key, the action's name; found {found}",
                 "a rule has one error action: write it as an object, without the array"
-                if is_error_action
+                if is_error_action and isinstance(value, list)
                 else "write each action as an object of its own",
             )
         )

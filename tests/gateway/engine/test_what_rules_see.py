@@ -115,6 +115,7 @@ def test_what_asks_outside_fails_and_says_why(
             publish(here)
             publish(here)
             assert await here.bodies() == [b'{"one":1}', b'{"one":1}']
+            await here.settled()
             status = here.status("r")
             assert (status.matched, status.failed) == (0, 2)
             assert status.problem == (
