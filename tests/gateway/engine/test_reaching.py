@@ -412,3 +412,33 @@ def test_a_rule_sees_the_time_of_its_message(run: Run, tmp_path: Path) -> None:
 
     run(first())
     run(second())
+
+
+def test_a_statement_waits_for_its_turn(run: Run, tmp_path: Path) -> None:
+    """Threads that compute at once would take the interpreter from the event loop."""
+    asked: list[bytes] = []
+
+    class Noting(rules.Outside):
+        def invoke_lambda(self, function_arn: str, payload: bytes) -> bytes | None:
+            asked.append(payload)
+            return payload
+
+    async def answers(here: Running) -> rules.Outside:
+        return Noting()
+
+    async def main() -> None:
+        async with running(tmp_path, "answers", answers=answers) as here:
+            turn = here.engine._reaching._turn
+            sql = "SELECT VALUE aws_lambda('f', *).n FROM 'bench/+'"
+            here.apply({name: asking(sql, sqs("answers")) for name in "ab"})
+            with turn:  # as another statement would have it
+                here.publish("bench/a", b'{"n":1}')
+                await here.store.flush()
+                while sum(lane.running for lane in here.engine.outbox_status()) < 2:
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(0.02)
+                assert not asked, "two statements are evaluated at once"
+            await here.settled()
+            assert await here.bodies("answers") == [b"1", b"1"]
+
+    run(main())
