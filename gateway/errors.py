@@ -36,6 +36,7 @@ __all__ = [
     "StoreError",
     "StoreFailed",
     "StoreFull",
+    "fault_told",
 ]
 
 
@@ -127,3 +128,8 @@ class DeviceError(GatewayError):
 
     code = "device"
     disposition = Disposition.RETRY
+
+
+def fault_told(error: Exception) -> str:
+    """Return what a person reads of an error that no part of the gateway expects, with a bound."""
+    return f"this is a fault of Weir's: {error!r:.200}"

@@ -20,6 +20,7 @@ from gateway.cli import raw_json
 from gateway.cli.rule_context import Surroundings, read_surroundings
 from gateway.cli.rule_input import WrongInput, decode_base64, known_members, members_of, text_of
 from gateway.cli.rule_topic import arrive
+from gateway.errors import fault_told
 from gateway.mqtt.errors import InvalidTopic
 from gateway.mqtt.topics import check_topic_name
 from rules.values import DIALECTS
@@ -91,7 +92,7 @@ def answer(text: str, number: int) -> str:
         parts = [_error(str(error))]
     except Exception as error:
         # The outermost frame of a case: a fault of Weir's own stays with this case.
-        parts = [_error(f"this is a fault of Weir's: {error!r:.200}")]
+        parts = [_error(fault_told(error))]
     return "{" + ",".join([f'"id":{identity}', *parts]) + "}"
 
 

@@ -20,7 +20,7 @@ from gateway.engine.failures import ActionFailed
 from gateway.engine.outbox import ERROR_ACTION, Failure, Outbox
 from gateway.engine.tally import Tally
 from gateway.engine.traces.ring import Traces
-from gateway.errors import StoreError
+from gateway.errors import StoreError, fault_told
 from gateway.metrics import Counter
 
 __all__ = ["REACHING", "SLOW", "Aftermath", "Equipment", "carry_out_error_action"]
@@ -201,6 +201,6 @@ def carry_out_error_action(
         raise
     except Exception as error:
         # The outermost frame of an error action: nobody is left to tell but the log.
-        reason = f"this is a fault of Weir's: {error!r:.200}"
+        reason = fault_told(error)
         tally.fail(cause.topic, reason, error)
         note("failed", reason)

@@ -27,7 +27,7 @@ from gateway.engine.outbox import ERROR_ACTION, STATEMENT, Failure
 from gateway.engine.reaching import reaching_parameters
 from gateway.engine.tally import ActionStatus, RuleStatus, Tally
 from gateway.engine.traces.ring import Outcome, Traced
-from gateway.errors import StoreError
+from gateway.errors import StoreError, fault_told
 from gateway.message import Message
 from rules.calls import calls_in
 
@@ -119,7 +119,7 @@ class RuleInForce:
             return
         except Exception as error:
             # The outermost frame of a rule: a fault of the gateway's own stays with this rule.
-            self._no_result(message, context, _fault(error), error)
+            self._no_result(message, context, fault_told(error), error)
             return
         if output is None:
             return
@@ -135,7 +135,7 @@ class RuleInForce:
                 raise  # the publish is refused, and comes again: nothing of it counts
             except Exception as error:
                 failures, faults = failures or [], faults or {}
-                failures.append(self._failure(number, context, _fault(error)))
+                failures.append(self._failure(number, context, fault_told(error)))
                 faults[number] = error
         if failures is not None or self._slow:
             self._settle(message, context, output, failures or [], faults or {})
@@ -225,7 +225,7 @@ class RuleInForce:
                 raise
             except Exception as error:
                 # As on the way of a message: a fault of the gateway's own stays with this action.
-                failures.append(failure_of(kind, number, as_written(action), _fault(error)))
+                failures.append(failure_of(kind, number, as_written(action), fault_told(error)))
                 faults[number] = error
         waiting = self._aftermath.hand_over(cause, context, output, failures, slow, faults)
         self.matched += 1
@@ -360,10 +360,6 @@ class RuleInForce:
         failed = {failure.number: failure.message for failure in failures}
         outcome = Outcome(self.document.name, failures=failed, waiting=waiting)
         self._equipment.traces.note(traced, outcome)
-
-
-def _fault(error: Exception) -> str:
-    return f"this is a fault of Weir's: {error!r:.200}"
 
 
 def _holds_secrets(action: rules.Action) -> bool:

@@ -19,7 +19,7 @@ from gateway.engine.failures import ActionFailed, TryAgain
 from gateway.engine.outbox.job import Entry, Failure, Job, NewJob, SlowAction
 from gateway.engine.outbox.lane import Lane, LaneStatus
 from gateway.engine.outbox.records import Records
-from gateway.errors import StoreError
+from gateway.errors import StoreError, fault_told
 from gateway.metrics import Metrics
 from gateway.store import Store
 
@@ -307,7 +307,7 @@ class Outbox:
         except Exception as error:
             # The outermost frame of an action: a fault of the gateway's own stays with it.
             log.exception("an action for %s failed by a fault of Weir's", lane.target)
-            failure = lane.last_failure = f"this is a fault of Weir's: {error!r:.200}"
+            failure = lane.last_failure = fault_told(error)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
         lane.pause(entry, task)

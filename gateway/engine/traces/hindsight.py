@@ -15,6 +15,7 @@ import rules
 from gateway.broker.basic_ingest import BASIC_INGEST
 from gateway.engine.outbox import STATEMENT
 from gateway.engine.traces.ring import Outcome
+from gateway.errors import fault_told
 from gateway.mqtt.topics import Dialect, matches
 from rules.syntax import Binary, Node, Unary
 
@@ -170,7 +171,7 @@ def _evaluate(statement: rules.Statement, context: rules.Context) -> tuple[str, 
     except rules.EvaluationFailed as error:
         return f"the evaluation fails: {error}", {}
     except Exception as error:  # it is this rule's, and must not hide what others did
-        return f"this is a fault of Weir's: {error!r:.200}", {}
+        return fault_told(error), {}
 
     def shown(clause: rules.Clause) -> dict[str, object]:
         named: dict[str, object] = {"name": clause.name} if clause.name else {}
