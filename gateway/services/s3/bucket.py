@@ -1,7 +1,6 @@
 """One bucket: a folder, and how an object gets into it without a crash ever showing half of one.
 
-Owns the file system calls, which block, so that everything here is called on a thread. Folders are
-opened one by one without following symbolic links, so nothing is written outside the bucket's own.
+Owns the file system calls, which block, so that everything here is called on a thread.
 
 A new object is written to a file in `.%new`, fsynced, renamed to its place, and the folder fsynced.
 """
@@ -20,14 +19,13 @@ from typing import Final, final
 
 from gateway.services.s3.count import FolderCount, weight
 from gateway.services.s3.errors import BucketFull, DiskRefused, KeyRefused, shown
+from gateway.services.s3.folders import FOLDER_MODE, deepest, open_or_make, open_root
 from gateway.services.s3.keys import TEMPORARY_FOLDER, file_names
 from gateway.services.s3.settings import BucketSettings
 
 __all__ = ["Bucket"]
 
-_FOLDER_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
-_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # What a name can meet that another key would not.
@@ -141,14 +139,14 @@ class Bucket:
             raise
 
     def _put(self, root: int, names: tuple[bytes, ...], key: str, body: bytes) -> None:
-        folder, depth = _deepest(root, names[:-1])
+        folder, depth = deepest(root, names[:-1])
         try:
             missing = names[depth:-1]
             before = None if missing else self._object(folder, names[-1], key)
             growth = weight(len(body)) + weight(0) * len(missing)
             self._check_room(root, growth - (0 if before is None else weight(before.st_size)))
             for name in missing:
-                inner, made = _open_or_make(folder, name)
+                inner, made = open_or_make(folder, name)
                 os.close(folder)
                 folder = inner
                 self._note(weight(0) if made else 0)
@@ -172,7 +170,7 @@ class Bucket:
         return found if stat.S_ISREG(found.st_mode) else None
 
     def _write(self, root: int, folder: int, name: bytes, body: bytes) -> os.stat_result:
-        news, _ = _open_or_make(root, TEMPORARY_FOLDER)
+        news, _ = open_or_make(root, TEMPORARY_FOLDER)
         new = b"%d-%d" % (os.getpid(), next(self._numbers))
         try:
             descriptor = os.open(new, _OPEN_NEW, _FILE_MODE, dir_fd=news)
@@ -252,10 +250,10 @@ class Bucket:
         if not path.is_dir():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir(_FOLDER_MODE, exist_ok=True)
+                path.mkdir(FOLDER_MODE, exist_ok=True)
             except FileExistsError as error:  # a file, on the way to it or in its place
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
-        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = open_root(path)
         try:
             yield root
         finally:
@@ -282,40 +280,13 @@ class Bucket:
 
 
 def _sweep(root: int) -> None:
-    folder, _ = _open_or_make(root, TEMPORARY_FOLDER)
+    folder, _ = open_or_make(root, TEMPORARY_FOLDER)
     try:
         for name in os.listdir(folder):
             with suppress(OSError):  # what is no file of ours may stay
                 os.unlink(name, dir_fd=folder)
     finally:
         os.close(folder)
-
-
-def _deepest(root: int, names: tuple[bytes, ...]) -> tuple[int, int]:
-    """Open the folders of a key as deep as there are any; return the last, and how many."""
-    folder = os.dup(root)
-    for depth, name in enumerate(names):
-        try:
-            inner = os.open(name, _OPEN_FOLDER, dir_fd=folder)
-        except FileNotFoundError:
-            return folder, depth
-        except BaseException:
-            os.close(folder)
-            raise
-        os.close(folder)
-        folder = inner
-    return folder, len(names)
-
-
-def _open_or_make(outer: int, name: bytes) -> tuple[int, bool]:
-    """Open a folder in a folder; return it, and whether it had to be made."""
-    try:
-        return os.open(name, _OPEN_FOLDER, dir_fd=outer), False
-    except FileNotFoundError:
-        with suppress(FileExistsError):
-            os.mkdir(name, _FOLDER_MODE, dir_fd=outer)
-        os.fsync(outer)
-        return os.open(name, _OPEN_FOLDER, dir_fd=outer), True
 
 
 def _clash(key: str) -> KeyRefused:

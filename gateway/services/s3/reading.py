@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from gateway.services.s3.errors import DiskRefused, shown
+from gateway.services.s3.folders import deepest, open_root
 from gateway.services.s3.keys import file_names
 
 __all__ = ["read_object"]
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -29,11 +29,13 @@ def read_object(folder: Path, key: str, max_bytes: int) -> bytes | None:
     *outer, name = file_names(key)
     at = -1
     try:
-        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for part in outer:
-            inner = os.open(part, _FOLDER, dir_fd=at)
-            os.close(at)
-            at = inner
+        root = open_root(folder)
+        try:
+            at, depth = deepest(root, tuple(outer))
+        finally:
+            os.close(root)
+        if depth < len(outer):
+            return None
         descriptor = os.open(name, _FILE, dir_fd=at)
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
