@@ -9,6 +9,7 @@ Source: AWS IoT Core Developer Guide, "Rule actions"; API reference, `Action`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -28,8 +29,23 @@ __all__ = [
 ]
 
 
+class _Templated(ABC):
+    """What an action that is rendered has by its templates."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def templates(self) -> Iterator[Template]:
+        """Give every template that it has."""
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a template has functions that ask `Environment.outside`."""
+        return any(template.reaches_out for template in self.templates())
+
+
 @dataclass(frozen=True, slots=True)
-class SqsAction:
+class SqsAction(_Templated):
     """Send the payload to an SQS queue.
 
     Attributes:
@@ -47,11 +63,6 @@ class SqsAction:
     def templates(self) -> Iterator[Template]:
         """Give every template that it has."""
         yield self.queue_url
-
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a template has functions that ask `Environment.outside`."""
-        return any(template.reaches_out for template in self.templates())
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
@@ -127,7 +138,7 @@ class RepublishHeaders:
 
 
 @dataclass(frozen=True, slots=True)
-class RepublishAction:
+class RepublishAction(_Templated):
     """Publish the payload to a topic.
 
     Attributes:
@@ -150,11 +161,6 @@ class RepublishAction:
         if self.headers is not None:
             yield from self.headers.templates()
 
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a template has functions that ask `Environment.outside`."""
-        return any(template.reaches_out for template in self.templates())
-
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
 
@@ -176,7 +182,7 @@ class RepublishAction:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAction:
+class ServiceAction(_Templated):
     """An action that some service carries out: a function, an endpoint, a bucket, a table, a log.
 
     Attributes:
@@ -191,11 +197,6 @@ class ServiceAction:
     def templates(self) -> Iterator[Template]:
         """Give every template that it has."""
         return templates_in(self.parameters)
-
-    @property
-    def reaches_out(self) -> bool:
-        """Whether a template has functions that ask `Environment.outside`."""
-        return any(template.reaches_out for template in self.templates())
 
     def render(self, context: Context) -> dict[str, object]:
         """Return the action as JSON, each template replaced by its text for one message.
