@@ -17,6 +17,7 @@ faketime faketime
 systemd-analyze systemd
 node nodejs
 npm npm
+/usr/bin/aws awscli
 LIST
 }
 
