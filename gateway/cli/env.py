@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from gateway.cli.client import ControlClient, GatewayNotRunning, GatewayRefused
 from gateway.cli.location import add_location_options, control_socket, find_config
@@ -43,6 +45,11 @@ def add_parser(commands: Commands) -> None:
         allow_abbrev=False,
     )
     add_location_options(parser)
+    parser.add_argument(
+        "--credentials",
+        metavar="ID|NAME",
+        help="the access key to give, by its id or its name, instead of the default one",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--plain", action="store_true", help="on one line, for use as: env $(weir env --plain) aws"
@@ -72,24 +79,33 @@ def _variables(options: argparse.Namespace) -> Mapping[str, str]:
     client = ControlClient(control_socket(options))
     bind = ""
     try:
-        return {name: str(value) for name, value in client.get("/v1/env").items()}
+        return {name: str(value) for name, value in client.get(_endpoint(options)).items()}
     except GatewayNotRunning:
         if options.data_dir is not None:
             raise  # without the settings there is nothing else to ask
     except GatewayRefused as error:
         if error.status != HTTPStatus.NOT_FOUND or options.data_dir is not None:
             raise
+        if options.credentials is not None:
+            raise  # the running gateway knows its keys; the file has no others
         aws = client.get("/v1/status").get("aws")
         bind = str(aws.get("bind", "")) if isinstance(aws, dict) else ""
-    return _from_files(find_config(options), bind)
+    return _from_files(find_config(options), bind, options.credentials)
 
 
-def _from_files(config: Path, running_bind: str) -> Mapping[str, str]:
+def _endpoint(options: argparse.Namespace) -> str:
+    if options.credentials is None:
+        return "/v1/env"
+    return f"/v1/credentials/{quote(os.fsencode(options.credentials), safe='')}/env"
+
+
+def _from_files(config: Path, running_bind: str, credential: str | None) -> Mapping[str, str]:
     """Return the variables by the settings and the key file.
 
     Args:
         config: The settings file.
         running_bind: Where the running gateway listens, as far as that is known; empty otherwise.
+        credential: The id or the name of the key; None for the default one.
     """
     from gateway.config import load
     from gateway.control.environment import client_environment
@@ -119,7 +135,8 @@ def _from_files(config: Path, running_bind: str) -> Mapping[str, str]:
         raise NoAwsEndpoint(
             f"there are no keys in {data_dir} yet", hint="start the gateway once: it makes them"
         )
-    key = Credentials.open(data_dir).default
+    credentials = Credentials.open(data_dir)
+    key = credentials.default if credential is None else credentials.find(credential)
     return client_environment(
         bind,
         access_key_id=key.access_key_id,

@@ -48,7 +48,7 @@ def test_a_file_that_others_may_touch_is_refused_with_the_remedy(tmp_path: Path,
     assert Credentials.open(tmp_path)
 
 
-def test_no_link_and_no_fifo_is_followed(tmp_path: Path) -> None:
+def test_no_link_no_fifo_and_no_folder_is_opened(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     Credentials.open(tmp_path / "real")
     path = tmp_path / "credentials.json"
@@ -59,6 +59,11 @@ def test_no_link_and_no_fifo_is_followed(tmp_path: Path) -> None:
     os.mkfifo(path, 0o600)
     with pytest.raises(CredentialsError, match="not a plain file"):
         Credentials.open(tmp_path)
+    path.unlink()
+    path.mkdir(0o700)
+    with pytest.raises(CredentialsError, match="not a plain file") as caught:
+        Credentials.open(tmp_path)
+    assert caught.value.hint == "move it away"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -108,7 +113,7 @@ def test_a_damaged_file_is_named_and_kept_and_its_secrets_are_not_told(
 def test_an_oversized_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
     path.touch(0o600)
-    os.truncate(path, 2 * 1024 * 1024)
+    os.truncate(path, 9 * 1024 * 1024)
     with pytest.raises(CredentialsError, match="larger than"):
         Credentials.open(tmp_path)
 
