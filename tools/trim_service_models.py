@@ -16,7 +16,7 @@ from typing import cast
 import botocore
 import botocore.loaders
 
-SERVICES = {"iot": "2015-05-28", "sqs": "2012-11-05"}
+SERVICES = {"iot": "2015-05-28", "sqs": "2012-11-05", "sts": "2011-06-15"}
 """The services that are served, each with the version of its API."""
 
 SERVED_ONLY: dict[str, tuple[str, ...]] = {
@@ -35,9 +35,61 @@ SERVED_ONLY: dict[str, tuple[str, ...]] = {
         "ReplaceTopicRule",
         "UpdateTopicRuleDestination",
     ),
+    "sts": ("GetCallerIdentity",),
 }
 """For a service of which little is served: those operations, which keep their shapes. Of the others
 only name, method and path stay, so that a refusal can name what was asked for."""
+
+SQS_QUERY_NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
+
+SQS_QUERY_NAMES = {
+    "AWSAccountIdList.member": "AWSAccountId",
+    "ActionNameList.member": "ActionName",
+    "AttributeNameList.member": "AttributeName",
+    "BatchResultErrorEntryList.member": "BatchResultErrorEntry",
+    "BinaryList.member": "BinaryListValue",
+    "ChangeMessageVisibilityBatchRequestEntryList.member": (
+        "ChangeMessageVisibilityBatchRequestEntry"
+    ),
+    "ChangeMessageVisibilityBatchResultEntryList.member": "ChangeMessageVisibilityBatchResultEntry",
+    "CreateQueueRequest.Attributes": "Attribute",
+    "CreateQueueRequest.tags": "Tag",
+    "DeleteMessageBatchRequestEntryList.member": "DeleteMessageBatchRequestEntry",
+    "DeleteMessageBatchResultEntryList.member": "DeleteMessageBatchResultEntry",
+    "GetQueueAttributesResult.Attributes": "Attribute",
+    "ListMessageMoveTasksResultEntryList.member": "ListMessageMoveTasksResultEntry",
+    "ListQueueTagsResult.Tags": "Tag",
+    "Message.Attributes": "Attribute",
+    "Message.MessageAttributes": "MessageAttribute",
+    "MessageAttributeNameList.member": "MessageAttributeName",
+    "MessageBodyAttributeMap.key": "Name",
+    "MessageBodyAttributeMap.value": "Value",
+    "MessageBodySystemAttributeMap.key": "Name",
+    "MessageBodySystemAttributeMap.value": "Value",
+    "MessageList.member": "Message",
+    "MessageSystemAttributeList.member": "MessageSystemAttributeName",
+    "MessageSystemAttributeMap.key": "Name",
+    "MessageSystemAttributeMap.value": "Value",
+    "QueueAttributeMap.key": "Name",
+    "QueueAttributeMap.value": "Value",
+    "QueueUrlList.member": "QueueUrl",
+    "SendMessageBatchRequestEntry.MessageAttributes": "MessageAttribute",
+    "SendMessageBatchRequestEntry.MessageSystemAttributes": "MessageSystemAttribute",
+    "SendMessageBatchRequestEntryList.member": "SendMessageBatchRequestEntry",
+    "SendMessageBatchResultEntryList.member": "SendMessageBatchResultEntry",
+    "SendMessageRequest.MessageAttributes": "MessageAttribute",
+    "SendMessageRequest.MessageSystemAttributes": "MessageSystemAttribute",
+    "SetQueueAttributesRequest.Attributes": "Attribute",
+    "StringList.member": "StringListValue",
+    "TagKeyList.member": "TagKey",
+    "TagMap.key": "Key",
+    "TagMap.value": "Value",
+    "TagQueueRequest.Tags": "Tag",
+}
+"""What was called otherwise than in the model on the wire of SQS's older Query protocol. The model
+carried these names until SQS went over to JSON in November 2023. Two lists are younger than the
+last model with names that is at hand, and follow the rule of the others: those of
+`MessageSystemAttribute` and of `ListMessageMoveTasksResultEntry`."""
 
 MODELS = Path(__file__).resolve().parent.parent / "gateway" / "aws_api" / "models"
 
@@ -140,8 +192,12 @@ def trimmed_text(service: str) -> str:
     loader = botocore.loaders.Loader(include_default_search_paths=True)
     model = loader.load_service_model(service, "service-2", SERVICES[service])
     trimmed = trim(model, SERVED_ONLY.get(service))
+    metadata = cast("dict[str, object]", trimmed["metadata"])
     lines = [f'"botocore": {json.dumps(botocore.__version__)}']
-    lines.append(f'"metadata": {json.dumps(trimmed["metadata"])}')
+    if service == "sqs":
+        metadata["xmlNamespace"] = SQS_QUERY_NAMESPACE
+        lines.append(f'"query_names": {json.dumps(SQS_QUERY_NAMES)}')
+    lines.append(f'"metadata": {json.dumps(metadata)}')
     for section in ("operations", "shapes"):
         entries = cast("dict[str, object]", trimmed[section])
         rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in entries.items())

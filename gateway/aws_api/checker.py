@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, final
 
 import orjson
@@ -24,7 +24,13 @@ from gateway.aws_api.errors import AwsError, serialization
 from gateway.aws_api.model import ServiceModel, Shape
 from gateway.aws_api.violations import Violations, wrong_type
 
-__all__ = ["Check", "CheckDocument", "compile_checkers", "compile_document_checkers", "read_json"]
+__all__ = [
+    "Check",
+    "CheckDocument",
+    "body_checkers",
+    "compile_document_checkers",
+    "read_json",
+]
 
 Check = Callable[[bytes], dict[str, object]]
 """Takes a request's body and returns its parameters; raises `AwsError` if the model forbids it."""
@@ -57,13 +63,8 @@ class _Broken(Exception):  # noqa: N818 - it never leaves this module
         return self.error(".".join(reversed(self.path)))
 
 
-def compile_checkers(model: ServiceModel, violations: Violations) -> dict[str, Check]:
-    """Return one checker of bodies per operation of a model.
-
-    Raises:
-        ValueError: A shape is recursive or of a type unknown here, or its pattern can't be read.
-    """
-    checks = compile_document_checkers(model, violations, model.operations)
+def body_checkers(checks: Mapping[str, CheckDocument]) -> dict[str, Check]:
+    """Return what checks bodies in JSON as these check documents, by operation."""
     return {name: _of_body(check) for name, check in checks.items()}
 
 
@@ -73,7 +74,7 @@ def compile_document_checkers(
     """Return one checker of documents for each of these operations of a model.
 
     Raises:
-        ValueError: As `compile_checkers`.
+        ValueError: A shape is recursive or of a type unknown here, or its pattern can't be read.
     """
     compiler = _Compiler(model.shapes, violations)
     checks: dict[str, CheckDocument] = {}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import final
 
 from gateway.address import Address
+from gateway.aws_api.authorization import Authorizer
 from gateway.aws_api.front import Front
 from gateway.aws_api.service import Service
 from gateway.aws_api.settings import AwsSettings
@@ -27,12 +28,13 @@ class AwsEndpoint:
 
     Args:
         settings: Address, authentication and limits.
-        credentials: The keys that signatures are checked with.
+        credentials: The keys that signatures are checked with, and what each may do.
         services: What is served.
         region: The gateway's region.
         clock: Wall time, which dates signatures; while it is not trusted, their age is not
             checked, or a board without a battery clock would lock its clients out.
         metrics: Where requests are counted.
+        account: Appears in the ARNs of callers.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class AwsEndpoint:
         region: str,
         clock: Clock,
         metrics: Metrics,
+        account: str = "000000000000",
     ) -> None:
         self._address = settings.address
-        verifier = SignatureVerifier(credentials.secret) if settings.auth == "sigv4" else None
+        checked = settings.auth == "sigv4"
         front = Front(
             services,
             region=region,
-            verifier=verifier,
+            verifier=SignatureVerifier(credentials.secret) if checked else None,
+            authorizer=Authorizer(credentials, account, metrics) if checked else None,
             wall_s=lambda: clock.wall_ms() / 1000,
             wall_is_trusted=lambda: clock.wall_trusted,
             metrics=metrics,

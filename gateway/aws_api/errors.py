@@ -21,8 +21,11 @@ __all__ = [
     "incomplete_signature",
     "internal_failure",
     "invalid_signature",
+    "malformed_query",
+    "missing_action",
     "serialization",
     "service_unavailable",
+    "unknown_action",
     "unknown_operation",
     "unrecognized_client",
 ]
@@ -81,6 +84,22 @@ def _coral(
 def serialization(message: str) -> AwsError:
     """Return the error for a body that is no JSON object or has a value of the wrong type."""
     return _coral("SerializationException", message, 400, "MalformedInput")
+
+
+def malformed_query(message: str) -> AwsError:
+    """Return the error for a form or a query string that cannot be read."""
+    return _coral("MalformedQueryString", message, 404, "MalformedQueryString")
+
+
+def missing_action() -> AwsError:
+    """Return the error for a form that names no action."""
+    said = "The request must contain the parameter Action."
+    return _coral("MissingAction", said, 400, "MissingAction")
+
+
+def unknown_action(message: str) -> AwsError:
+    """Return the error for an action of the Query protocol that no service here has."""
+    return _coral("InvalidAction", message, 400, "InvalidAction")
 
 
 def unknown_operation(message: str) -> AwsError:

@@ -1,24 +1,24 @@
-"""How a failure stands on the wire: AWS JSON, REST-JSON, and the older Query protocol's refusal.
+"""How a failure stands on the wire: AWS JSON, REST-JSON, and the Query protocol.
 
 Owns status, headers and body of everything that is not a success. Decides nothing: which error it
 is was said before.
 
-Source: Smithy's AWS JSON protocols, `awsQueryCompatible`, and REST-JSON.
+Source: Smithy's AWS JSON protocols, `awsQueryCompatible`, REST-JSON, and AWS Query.
 """
 
 from __future__ import annotations
 
 from typing import Final
-from xml.sax.saxutils import escape
 
 from gateway.aws_api.errors import CORAL, AwsError, unknown_operation
+from gateway.aws_api.query_protocol import NO_SERVICE, XML, signed_scope, speaks_query
+from gateway.aws_api.query_serializer import query_error_body
 from gateway.aws_api.serializer import error_body, rest_error_body
 from gateway.aws_api.service import Service
 from gateway.http.message import Refusal, Request, Response
 
-__all__ = ["refused_request", "service_failure", "unknown_request"]
+__all__ = ["query_failure", "refused_request", "service_failure", "unknown_request"]
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _JSON_TYPES: Final = ("application/x-amz-json-1.0", "application/x-amz-json-1.1")
 
 
@@ -34,13 +34,34 @@ def service_failure(service: Service, error: AwsError, request_id: str) -> Respo
     """Return the answer that says `error` as this service says it."""
     if service.is_rest:
         return _rest_failure(service, error, request_id)
-    query_code, status = error.query_code or error.code, 400
+    query_code, status = _query_terms(service, error)
     headers = [("x-amzn-RequestId", request_id), ("Content-Type", service.content_type)]
     if service.query_errors is not None:
-        query_code, status = service.query_errors.get(error.code, (query_code, status))
-        query_code = error.query_code or query_code
         headers.append(("x-amzn-query-error", f"{query_code};{error.fault}"))
     body = error_body(error.namespace or service.namespace, error.code, error.message)
+    return Response(error.status or status, body, headers)
+
+
+def _query_terms(service: Service, error: AwsError) -> tuple[str, int]:
+    """Return the code and the status that an error has in the Query protocol."""
+    code, status = (service.query_errors or {}).get(error.code, (error.code, 400))
+    return error.query_code or code, status
+
+
+def query_failure(service: Service | None, error: AwsError, request_id: str) -> Response:
+    """Return the answer that says `error` in the Query protocol.
+
+    Args:
+        service: The service; None where it is not known which one was meant.
+        error: The error.
+        request_id: The request's id.
+    """
+    namespace, code, status = NO_SERVICE, error.query_code or error.code, 400
+    if service is not None and service.query is not None:
+        namespace = service.query.namespace
+        code, status = _query_terms(service, error)
+    headers = (("x-amzn-RequestId", request_id), ("Content-Type", XML))
+    body = query_error_body(namespace, code, error, request_id)
     return Response(error.status or status, body, headers)
 
 
@@ -58,17 +79,16 @@ def _rest_failure(service: Service, error: AwsError, request_id: str) -> Respons
 
 def refused_request(refusal: Refusal, request: Request, request_id: str) -> Response:
     """Return the answer to a request that the HTTP server turned away."""
-    return _nobodys(
-        refusal.status, AwsError(_REFUSED[refusal], f"{refusal.value}."), request, request_id
-    )
+    error = AwsError(_REFUSED[refusal], f"{refusal.value}.", refusal.status)
+    if request.headers.get("X-Amz-Target") is None and speaks_query(request):
+        return query_failure(None, error, request_id)
+    return _nobodys(refusal.status, error, request, request_id)
 
 
 def unknown_request(request: Request, request_id: str) -> Response:
     """Return the answer to a request that is for no operation of any service here."""
     target = request.headers.get("X-Amz-Target")
-    if target is None and _speaks_query(request):
-        return _query_refusal(request, request_id)
-    service = _signed_for(request)
+    service = signed_scope(request)
     if target is None and request.path != "/":
         said = f"{request.method[:16]} {request.path[:128]} is no operation"
         if service:
@@ -98,42 +118,3 @@ def _nobodys(
     if request.headers.get("X-Amz-Target") is None:
         headers.append(("x-amzn-ErrorType", error.code))
     return Response(status, error_body(CORAL, error.code, error.message), headers)
-
-
-def _speaks_query(request: Request) -> bool:
-    content_type = request.headers.get("Content-Type") or ""
-    return (
-        content_type.startswith(_FORM)
-        or request.query_string.startswith("Action=")
-        or "&Action=" in request.query_string
-    )
-
-
-def _signed_for(request: Request) -> str:
-    """Return the service that a signature names, right or wrong; empty if there is none."""
-    # Credential=<key>/<date>/<region>/<service>/aws4_request
-    credential = (request.headers.get("Authorization") or "").partition("Credential=")[2]
-    scope = credential.partition(",")[0].split("/")
-    return scope[3] if len(scope) == 5 else ""
-
-
-def _query_refusal(request: Request, request_id: str) -> Response:
-    """Return the answer to a request in AWS's older Query protocol, in that protocol's words."""
-    service = _signed_for(request)
-    if service not in ("", "sqs"):
-        text = f"Weir does not serve {service[:64]!r}."
-    else:
-        text = (
-            "Weir does not speak the Query protocol yet. Use a client that calls SQS in JSON, as "
-            "every AWS SDK and the AWS CLI have done since the end of 2023."
-        )
-    said = escape(text)
-    body = (
-        '<?xml version="1.0"?>'
-        '<ErrorResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><Error>'
-        "<Type>Sender</Type><Code>AWS.SimpleQueueService.UnsupportedOperation</Code>"
-        f"<Message>{said}</Message><Detail/></Error><RequestId>{request_id}</RequestId>"
-        "</ErrorResponse>"
-    )
-    headers = (("x-amzn-RequestId", request_id), ("Content-Type", "text/xml"))
-    return Response(400, body.encode(), headers)

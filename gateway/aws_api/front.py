@@ -1,27 +1,23 @@
 """The front: an HTTP request in, the answer of one service's operation out, in AWS's own shapes.
 
-Owns dispatch (by `X-Amz-Target` in AWS JSON, by method and path in REST-JSON), the order of the
-checks (known, signed, well-formed), and that every failure is answered. No exception leaves it but
-cancellation. Knows no service; how a failure looks is `failures`'s.
-
-Where signatures are not checked, a request that carries `Origin` is refused: it comes from a page
-in a browser, which anybody may have written, and a REST call needs no header that would make the
-browser ask first.
-
-Source: Smithy's AWS JSON 1.0 and 1.1 protocols, and REST-JSON.
+Owns the order of the checks (known, signed for here, well-formed, allowed), and that every failure
+is answered. No exception leaves it but cancellation. Knows no service; what a request is for is
+`routes`'s business, how a failure looks is `failures`'s.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, final
+from collections.abc import Callable, Iterable
+from typing import final
 
 from gateway.aws_api import errors
+from gateway.aws_api.authorization import Authorizer
+from gateway.aws_api.browser_pages import refuse_pages
 from gateway.aws_api.errors import AwsError
-from gateway.aws_api.failures import refused_request, service_failure, unknown_request
-from gateway.aws_api.rest_routing import RestRouter
+from gateway.aws_api.failures import query_failure, refused_request, unknown_request
+from gateway.aws_api.routes import Route, Routes
 from gateway.aws_api.service import Call, Caller, Service
 from gateway.aws_api.sigv4 import SignatureVerifier
 from gateway.errors import StoreClosed, StoreFailed, StoreFull
@@ -32,35 +28,6 @@ __all__ = ["Front"]
 
 _log = logging.getLogger(__name__)
 
-_Read = Callable[[Request, Mapping[str, str]], tuple[dict[str, object], object]]
-"""Takes a request and its path's labels; returns the parameters, and the body as it was written
-where the protocol is REST-JSON."""
-
-
-@final
-class _Route:
-    """One operation of one service, everything looked up beforehand."""
-
-    __slots__ = ("handler", "needs_signature", "operation", "read", "serialize", "service")
-
-    def __init__(self, service: Service, operation: str) -> None:
-        self.service = service
-        self.operation = operation
-        self.needs_signature = operation not in service.unsigned
-        self.read: Final = _reader(service, operation)
-        self.serialize: Final = service.serializers.get(operation)
-        self.handler: Final = service.handlers.get(operation)
-
-
-def _reader(service: Service, operation: str) -> _Read | None:
-    check = service.checks.get(operation)
-    if check is not None:
-        return lambda request, labels: (check(request.body), None)
-    bind = service.binders.get(operation)
-    if bind is None:
-        return None
-    return lambda request, labels: bind(labels, request.query_string, request.headers, request.body)
-
 
 @final
 class Front:
@@ -68,8 +35,10 @@ class Front:
 
     Args:
         services: What is served.
-        region: The region that callers are taken to mean where signatures are not checked.
+        region: The gateway's region: a request that is signed for another one is refused.
         verifier: Verifies signatures; None believes everybody (loopback only).
+        authorizer: Holds those who signed to the policies of their keys; None: everybody may do
+            everything.
         wall_s: Wall time in seconds since 1970.
         wall_is_trusted: Whether that time is right; while it isn't, a signature's age is not
             checked, so that a wrong clock locks nobody out.
@@ -85,17 +54,13 @@ class Front:
         wall_s: Callable[[], float],
         wall_is_trusted: Callable[[], bool],
         metrics: Metrics,
+        authorizer: Authorizer | None = None,
     ) -> None:
-        self._routes: dict[str, _Route] = {}
-        self._paths: RestRouter[_Route] = RestRouter()
-        for service in services:
-            for operation in service.checks:
-                route = _Route(service, operation)
-                self._routes[f"{service.target_prefix}.{operation}"] = route
-            for operation, (method, template) in service.paths.items():
-                self._paths.add(method, template, _Route(service, operation))
+        self._routes = Routes(services)
+        self._region = region
         self._anyone = Caller("", region, "")
         self._verifier = verifier
+        self._authorizer = authorizer
         self._wall_s = wall_s
         self._wall_is_trusted = wall_is_trusted
         self._served = metrics.counter("aws.requests.served", "requests answered with success")
@@ -111,18 +76,15 @@ class Front:
         It is cancelled when the caller hangs up, and passes that on to the operation's handler.
         """
         request_id = self._next_request_id()
-        target = request.headers.get("X-Amz-Target")
-        route: _Route | None = None
-        labels: Mapping[str, str] = {}
-        if target is None:
-            found = self._paths.find(request.method, request.path)
-            if found is not None:
-                route, labels = found
-        elif request.method == "POST":
-            route = self._routes.get(target)
-        if route is None:
+        try:
+            found = self._routes.find(request)
+        except AwsError as error:
+            self._sender.value += 1
+            return query_failure(None, error, request_id)
+        if found is None:
             self._sender.value += 1
             return unknown_request(request, request_id)
+        route, read_already = found
         try:
             caller = self._authenticate(request, route)
             read, handler, serialize = route.read, route.handler, route.serialize
@@ -130,7 +92,11 @@ class Front:
                 raise AwsError(
                     "UnsupportedOperation", f"Weir does not serve {route.operation} yet.", 400
                 )
-            parameters, document = read(request, labels)
+            parameters, document = read(request, read_already)
+            if self._authorizer is not None and caller is not self._anyone:
+                self._authorizer.check(
+                    caller.access_key_id, route.service.demands, route.operation, parameters
+                )
             call = Call(
                 route.operation,
                 caller,
@@ -139,20 +105,20 @@ class Front:
                 lambda: request.disconnected,
                 document,
             )
-            body = serialize(await handler(parameters, call))
+            body = serialize(await handler(parameters, call), request_id)
         except AwsError as error:
-            return self._failure(route.service, error, request_id)
+            return self._failure(route, error, request_id)
         except (StoreFull, StoreFailed, StoreClosed) as error:
             said = f"{error} {error.hint}".strip()
-            return self._failure(route.service, errors.service_unavailable(said), request_id)
+            return self._failure(route, errors.service_unavailable(said), request_id)
         except Exception:
             _log.exception("%s failed; request id %s", route.operation, request_id)
             failure = errors.internal_failure(
                 f"The gateway failed; its log says why, under the request id {request_id}."
             )
-            return self._failure(route.service, failure, request_id)
+            return self._failure(route, failure, request_id)
         self._served.value += 1
-        headers = (("x-amzn-RequestId", request_id), ("Content-Type", route.service.content_type))
+        headers = (("x-amzn-RequestId", request_id), ("Content-Type", route.content_type))
         return Response(200, body, headers, call.if_undelivered)
 
     def refuse(self, refusal: Refusal, request: Request) -> Response:
@@ -160,18 +126,15 @@ class Front:
         self._sender.value += 1
         return refused_request(refusal, request, self._next_request_id())
 
-    def _authenticate(self, request: Request, route: _Route) -> Caller:
-        if self._verifier is None:
-            if request.headers.get("Origin") is not None:
-                self._unsigned.value += 1
-                raise errors.access_denied(
-                    "Requests from pages in a browser are not served: they carry no signature that "
-                    "could be checked here."
-                )
-            return self._anyone
-        if not route.needs_signature and request.headers.get("Authorization") is None:
+    def _authenticate(self, request: Request, route: Route) -> Caller:
+        if not route.needs_signature and (
+            self._verifier is None or request.headers.get("Authorization") is None
+        ):
             return self._anyone
         try:
+            if self._verifier is None:
+                refuse_pages(request.headers)
+                return self._anyone
             caller = self._verifier.verify(
                 request.method,
                 request.path,
@@ -181,21 +144,30 @@ class Front:
                 now_s=self._wall_s(),
                 check_skew=self._wall_is_trusted(),
             )
-            if caller.service != route.service.name:
-                raise errors.invalid_signature(
-                    f"Credential should be scoped to correct service: '{route.service.name}'."
-                )
+            self._check_scope(caller, route.service.name)
         except AwsError:
             self._unsigned.value += 1
             raise
         return caller
 
-    def _failure(self, service: Service, error: AwsError, request_id: str) -> Response:
+    def _check_scope(self, caller: Caller, service: str) -> None:
+        said = ""
+        if caller.region != self._region:
+            said = (
+                f"Credential should be scoped to a valid region, not '{caller.region[:64]}'. "
+                f"This gateway's region is '{self._region}'. "
+            )
+        if caller.service != service:
+            said += f"Credential should be scoped to correct service: '{service}'. "
+        if said:
+            raise errors.invalid_signature(said)
+
+    def _failure(self, route: Route, error: AwsError, request_id: str) -> Response:
         if error.fault == "Sender":
             self._sender.value += 1
         else:
             self._receiver.value += 1
-        return service_failure(service, error, request_id)
+        return route.fail(route.service, error, request_id)
 
     def _next_request_id(self) -> str:
         self._request_count += 1

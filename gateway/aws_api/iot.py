@@ -16,6 +16,7 @@ from typing import Final, cast, final
 
 from gateway.aws_api.errors import AwsError
 from gateway.aws_api.iot_answers import page_of, unavailable
+from gateway.aws_api.iot_demands import iot_demands
 from gateway.aws_api.iot_destinations import destination_operations
 from gateway.aws_api.model import load_model
 from gateway.aws_api.service import Call, Handler, Service
@@ -70,6 +71,7 @@ def iot_service(
         violations=CommonViolations("InvalidRequestException", namespace=None),
         common_errors=_COMMON_ERRORS,
         unsigned=_UNSIGNED,
+        demands=iot_demands(region=region, account=account),
     )
 
 

@@ -6,6 +6,7 @@ Owns reading the trimmed files in `models/` and the types of what is in them (bo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from typing import TypedDict, cast, final
 
@@ -34,6 +35,7 @@ class Metadata(TypedDict, total=False):
     serviceId: str
     signingName: str
     targetPrefix: str
+    xmlNamespace: str
 
 
 class Http(TypedDict, total=False):
@@ -57,6 +59,7 @@ class Reference(TypedDict, total=False):
     """Where a shape uses another."""
 
     shape: str
+    flattened: bool
     location: str
     locationName: str
     timestampFormat: str
@@ -86,6 +89,8 @@ class Shape(TypedDict, total=False):
     fault: bool
     payload: str
     timestampFormat: str
+    flattened: bool
+    locationName: str
 
 
 @final
@@ -96,16 +101,23 @@ class ServiceModel:
         metadata: What it says of the service as a whole.
         operations: Its operations by name.
         shapes: Its shapes by name.
+        query_names: For a service that left the Query protocol behind, and whose model has
+            forgotten it: what was called otherwise on that wire, by `Shape.member`.
     """
 
-    __slots__ = ("metadata", "operations", "shapes")
+    __slots__ = ("metadata", "operations", "query_names", "shapes")
 
     def __init__(
-        self, metadata: Metadata, operations: dict[str, Operation], shapes: dict[str, Shape]
+        self,
+        metadata: Metadata,
+        operations: dict[str, Operation],
+        shapes: dict[str, Shape],
+        query_names: Mapping[str, str] | None = None,
     ) -> None:
         self.metadata = metadata
         self.operations = operations
         self.shapes = shapes
+        self.query_names: Mapping[str, str] = query_names or {}
 
 
 def load_model(service: str) -> ServiceModel:
@@ -120,4 +132,5 @@ def load_model(service: str) -> ServiceModel:
         cast(Metadata, document["metadata"]),
         cast("dict[str, Operation]", document["operations"]),
         cast("dict[str, Shape]", document["shapes"]),
+        cast("dict[str, str]", document.get("query_names", {})),
     )

@@ -53,7 +53,7 @@ def compile_binders(
 
     Raises:
         ValueError: The model places a member in a way that is not known here; or as
-            `compile_checkers`.
+            `compile_document_checkers`.
     """
     checks = compile_document_checkers(model, violations, operations)
     return {name: _binder(model, name, check) for name, check in checks.items()}

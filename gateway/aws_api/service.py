@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, final
 
-from gateway.aws_api.checker import Check, compile_checkers
+from gateway.aws_api.authorization import Demands, on_anything
+from gateway.aws_api.checker import Check, body_checkers, compile_document_checkers
 from gateway.aws_api.model import ServiceModel
+from gateway.aws_api.query_protocol import XML, QueryProtocol
 from gateway.aws_api.rest_binding import Bind, compile_binders
 from gateway.aws_api.serializer import Serialize, compile_rest_serializers, compile_serializers
 from gateway.aws_api.violations import Violations
@@ -101,7 +103,8 @@ caller hangs up."""
 class Service:
     """One service behind the front: what its model says, and who serves it.
 
-    AWS JSON is told from REST-JSON by the model.
+    AWS JSON, REST-JSON and the Query protocol are told apart by the model; a service may speak AWS
+    JSON and Query.
 
     Args:
         name: Its signing name, such as `sqs`.
@@ -114,6 +117,10 @@ class Service:
         common_errors: What the service calls errors that every service has, such as
             `InternalFailure`; those that are not there keep their names.
         unsigned: Operations that need no signature, for something in the request is proof enough.
+        path_member: In the Query protocol, the member that the request's path stands for where the
+            form does not have it; empty for none.
+        demands: What a call asks permission for; by default its own action, on nothing in
+            particular, so that a policy has to allow it on `*`.
 
     Raises:
         ValueError: A handler is for an operation that the model does not have, or the model has
@@ -125,10 +132,13 @@ class Service:
         "checks",
         "common_errors",
         "content_type",
+        "demands",
         "handlers",
         "name",
         "namespace",
+        "operations",
         "paths",
+        "query",
         "query_errors",
         "serializers",
         "statuses",
@@ -147,6 +157,8 @@ class Service:
         query_errors: Mapping[str, tuple[str, int]] | None = None,
         common_errors: Mapping[str, str] | None = None,
         unsigned: Collection[str] = (),
+        path_member: str = "",
+        demands: Demands | None = None,
     ) -> None:
         unknown = handlers.keys() - model.operations.keys()
         if unknown:
@@ -157,13 +169,17 @@ class Service:
         self.query_errors: Final = query_errors
         self.common_errors: Final = dict(common_errors or {})
         self.unsigned: Final = frozenset(unsigned)
+        self.demands: Final = demands or on_anything(name)
         # The method and path template of every operation, served or not; empty for AWS JSON.
         self.paths: Final[dict[str, tuple[str, str]]] = {}
         self.statuses: Final[dict[str, int]] = {}
         self.checks: Final[dict[str, Check]] = {}
         self.binders: Final[dict[str, Bind]] = {}
         self.serializers: Final[dict[str, Serialize]] = {}
-        if model.metadata.get("protocol") == "rest-json":
+        self.operations: Final = tuple(model.operations)
+        self.query: QueryProtocol | None = None
+        protocol = model.metadata.get("protocol")
+        if protocol == "rest-json":
             self.target_prefix, self.content_type = "", "application/json"
             self.paths.update(
                 (operation, (parts["http"]["method"], parts["http"]["requestUri"]))
@@ -176,11 +192,18 @@ class Service:
             )
             self.binders.update(compile_binders(model, violations, handlers))
             self.serializers.update(compile_rest_serializers(model, handlers))
+        elif protocol == "query":
+            self.target_prefix, self.content_type = "", XML
+            checks = compile_document_checkers(model, violations, handlers)
+            self.query = QueryProtocol(model, checks, path_member=path_member)
         else:
             self.target_prefix = model.metadata["targetPrefix"]
             self.content_type = f"application/x-amz-json-{model.metadata['jsonVersion']}"
-            self.checks.update(compile_checkers(model, violations))
+            checks = compile_document_checkers(model, violations, model.operations)
+            self.checks.update(body_checkers(checks))
             self.serializers.update(compile_serializers(model))
+            if "xmlNamespace" in model.metadata:
+                self.query = QueryProtocol(model, checks, path_member=path_member)
 
     @property
     def is_rest(self) -> bool:

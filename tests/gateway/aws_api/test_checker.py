@@ -13,12 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.aws_api.checker import compile_checkers
+from gateway.aws_api.checker import Check, body_checkers, compile_document_checkers
 from gateway.aws_api.errors import AwsError
 from gateway.aws_api.model import Metadata, Operation, ServiceModel, Shape, load_model
-from gateway.aws_api.violations import CommonViolations, SqsViolations
+from gateway.aws_api.violations import CommonViolations, SqsViolations, Violations
 
 repeatable = settings(derandomize=True, max_examples=60, deadline=None)
+
+
+def compile_checkers(model: ServiceModel, violations: Violations) -> dict[str, Check]:
+    return body_checkers(compile_document_checkers(model, violations, model.operations))
 
 
 def a_model(shapes: dict[str, Any], operations: dict[str, Any]) -> ServiceModel:

@@ -374,6 +374,16 @@ def test_a_body_that_cannot_be_read_is_a_serialization_exception(body: bytes) ->
     assert toy.calls == []
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_both_versions_of_aws_json_are_taken(version: str) -> None:
+    body = b'{"QueueUrl":"u","MessageBody":"x"}'
+    content_type = f"application/x-amz-json-{version}"
+    request = post("AmazonSQS.SendMessage", body, Content_Type=content_type)
+    response = ask(a_front(Toy(), auth=False), request)
+    assert response.status == 200
+    assert json.loads(response.body)["MessageId"] == "m-1"
+
+
 @pytest.mark.parametrize("target", [None, "", "AmazonSQS", "AmazonSQS.", "AmazonSQS.Nothing", "ü"])
 def test_an_unknown_target_is_an_unknown_operation(target: str | None) -> None:
     response = ask(a_front(Toy()), post(target, b"{}"))
@@ -386,17 +396,6 @@ def test_operations_are_called_by_post_only() -> None:
     response = ask(a_front(Toy()), Request("GET", "/", "", fields))
     assert response.status == 404
     assert type_of(response) == "com.amazon.coral.service#UnknownOperationException"
-
-
-def test_the_query_protocol_is_answered_in_its_own_words() -> None:
-    request = post(
-        None, b"Action=ListQueues", Content_Type="application/x-www-form-urlencoded; charset=utf-8"
-    )
-    for asked in (request, Request("GET", "/", "Version=2012-11-05&Action=ListQueues")):
-        response = ask(a_front(Toy()), asked)
-        assert response.status == 400
-        assert b"<Code>AWS.SimpleQueueService.UnsupportedOperation</Code>" in response.body
-        assert b"Query protocol" in response.body
 
 
 def test_an_unsigned_request_is_refused_before_its_body_is_read() -> None:
@@ -472,17 +471,3 @@ def test_a_handler_for_an_operation_that_the_model_lacks_is_refused_at_start() -
             violations=SqsViolations(),
             namespace="com.amazonaws.sqs",
         )
-
-
-def test_a_query_for_another_service_is_not_told_about_sqs() -> None:
-    request = post(
-        None,
-        b"Action=GetCallerIdentity",
-        Content_Type="application/x-www-form-urlencoded",
-        Authorization="AWS4-HMAC-SHA256 Credential=AKIA/20261121/us-east-1/sts/aws4_request, "
-        "SignedHeaders=host, Signature=0",
-    )
-    response = ask(a_front(Toy()), request)
-    assert response.status == 400
-    assert b"Weir does not serve 'sts'" in response.body
-    assert b"Query protocol" not in response.body

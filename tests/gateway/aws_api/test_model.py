@@ -68,12 +68,17 @@ def test_of_a_service_that_is_served_in_part_each_operation_keeps_its_path(servi
         assert trimmed.operations[name]["http"] == operation["http"]
         if name in served:
             assert trimmed.operations[name]["input"] == operation["input"]["shape"]
-            errors = [error["shape"] for error in operation["errors"]]
-            assert trimmed.operations[name]["errors"] == errors
+            errors = [error["shape"] for error in operation.get("errors", [])]
+            assert trimmed.operations[name].get("errors", []) == errors
         else:
             assert trimmed.operations[name].keys() == {"http"}
-    assert "TopicRulePayload" in trimmed.shapes
-    assert "CreateThingRequest" not in trimmed.shapes
+
+
+def test_only_the_shapes_of_what_is_served_are_kept() -> None:
+    shapes = load_model("iot").shapes
+    assert "TopicRulePayload" in shapes
+    assert "CreateThingRequest" not in shapes
+    assert "AssumeRoleRequest" not in load_model("sts").shapes
 
 
 def test_a_model_that_is_not_here_is_not_found() -> None:

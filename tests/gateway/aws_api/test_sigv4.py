@@ -351,11 +351,6 @@ def test_no_signature_is_access_denied() -> None:
     assert (error.code, error.status) == ("AccessDeniedException", 403)
 
 
-def test_a_presigned_request_is_refused_as_such() -> None:
-    wire = Wire("GET", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=x", [], b"")
-    assert "presigned" in refused(wire).message
-
-
 @pytest.mark.parametrize(
     "authorization",
     [
