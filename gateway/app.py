@@ -21,6 +21,7 @@ from gateway import __version__
 from gateway.aws_api.endpoint import AwsEndpoint
 from gateway.aws_api.iot import iot_service
 from gateway.aws_api.sqs import sqs_service
+from gateway.aws_api.sts import sts_service
 from gateway.broker import Broker, Listener, MqttFront
 from gateway.broker.inspection import client_details, client_list
 from gateway.broker.statistics import broker_facts
@@ -28,17 +29,21 @@ from gateway.broker.sys_topics import SysTopics
 from gateway.clock import Clock, system_sources
 from gateway.config import Settings
 from gateway.control import ControlServer, DataDirLock
+from gateway.control.credentials import credential_endpoints
 from gateway.control.environment import client_environment
+from gateway.control.keys import key_endpoints
 from gateway.control.messages import MessageEndpoints
+from gateway.control.queues import queue_endpoints
 from gateway.control.rules import rule_endpoints
 from gateway.devices import DeviceSupervisor, ReadingIntake
 from gateway.engine.assembly import RulesEngine, ServiceSettings
 from gateway.errors import StoreError
-from gateway.identity.credentials import Credentials
+from gateway.identity.credentials import AccessKey, Credentials
 from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
 from gateway.store import Store
+from gateway.store.encryption import KeyRing
 
 __all__ = ["Gateway", "run"]
 
@@ -72,7 +77,7 @@ class Gateway:
         self._started_s = self.clock.monotonic_s()
         self._listeners: list[Listener] = []
         self._aws_bind = ""
-        self._env: Callable[[], dict[str, str]] | None = None
+        self._credentials: Credentials | None = None
 
     async def start(self) -> None:
         """Start every part; the listeners last, so that nothing arrives before it can be kept.
@@ -100,6 +105,10 @@ class Gateway:
         self._stack.push_async_callback(self.store.close)
         self.registry = await Registry.open(data_dir / "registry.json")
         self._stack.push_async_callback(self.registry.close)
+        self.keys = await asyncio.to_thread(
+            partial(KeyRing.open, data_dir, os.environ, wall_ms=self.clock.wall_ms)
+        )
+        self._stack.push_async_callback(self.keys.close)
         self.sqs = SqsService(
             self.store,
             self.registry,
@@ -107,11 +116,11 @@ class Gateway:
             self.metrics,
             region=settings.gateway.region,
             account=settings.gateway.account,
+            keys=self.keys,
         )
         await self.sqs.start()
         self._stack.push_async_callback(self.sqs.stop)
-        for queue in settings.queues:
-            await self.sqs.declare(queue)
+        await self.sqs.declare_all(settings.queues)
         self.rules = RulesEngine(
             settings.rules,
             ServiceSettings(
@@ -127,7 +136,7 @@ class Gateway:
             store=self.store,
             registry=self.registry,
             queue=self.sqs.queue,
-            aws_environment=lambda: {} if self._env is None else self._env(),
+            aws_environment=self._default_env,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -175,6 +184,7 @@ class Gateway:
         if settings is None:
             return
         credentials = await asyncio.to_thread(Credentials.open, self.settings.gateway.data_dir)
+        self._stack.push_async_callback(credentials.close)
         endpoint = AwsEndpoint(
             settings,
             credentials,
@@ -186,33 +196,45 @@ class Gateway:
                     region=self.settings.gateway.region,
                     account=self.settings.gateway.account,
                 ),
+                sts_service(account=self.settings.gateway.account, user_name=credentials.name),
             ],
             region=self.settings.gateway.region,
             clock=self.clock,
             metrics=self.metrics,
+            account=self.settings.gateway.account,
         )
         self._aws_bind = await endpoint.start()
         self._stack.push_async_callback(endpoint.stop, STOP_REQUESTS_S)
-        self._env = partial(
-            client_environment,
+        self._credentials = credentials
+
+    def _env(self, key: AccessKey) -> dict[str, str]:
+        return client_environment(
             self._aws_bind,
-            access_key_id=credentials.default.access_key_id,
-            secret_access_key=credentials.default.secret_access_key,
+            access_key_id=key.access_key_id,
+            secret_access_key=key.secret_access_key,
             region=self.settings.gateway.region,
         )
 
+    def _default_env(self) -> dict[str, str]:
+        """Return what points AWS clients here; nothing before there is an AWS endpoint."""
+        return {} if self._credentials is None else self._env(self._credentials.default)
+
     async def _start_control(self) -> None:
+        auth = "none" if self.settings.aws is None else self.settings.aws.auth
         control = ControlServer(
             self.settings.gateway.data_dir / "control.sock",
             router=self.broker.router,
             store=self.store,
             metrics=self.metrics,
             status=self.status,
-            env=self._env,
+            env=None if self._credentials is None else self._default_env,
             clients=partial(client_list, self.broker),
             client=partial(client_details, self.broker),
             endpoints={
                 **rule_endpoints(self.rules.catalogue, self.rules.engine),
+                **queue_endpoints(self.sqs),
+                **key_endpoints(self.keys),
+                **credential_endpoints(self._credentials, self._env, auth),
                 **MessageEndpoints(self.rules.tracing).endpoints,
             },
         )

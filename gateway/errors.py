@@ -13,6 +13,8 @@ The tree (protocol packages that could be libraries of their own, such as `gatew
     │   └── SchemaError      the database is newer, or not a database    fatal
     ├── RegistryError        the registry file cannot be used            fatal
     ├── CredentialsError     the local keys cannot be used (gateway.identity)  fatal
+    ├── PolicyError          a document is no policy (gateway.identity)  fatal
+    ├── EncryptionError      see gateway.store.encryption.errors
     └── DeviceError          a driver cannot do what its settings ask    retry
 
 Every error carries a stable `code`, a sentence for a person (`str(error)`), a `hint` that says

@@ -1,35 +1,48 @@
-"""SQS messages on the wire: one to send as the engine takes it, one received as clients get it.
+"""SQS messages to send: from the wire to what the engine takes, and what their sender is told.
 
-Owns members of messages and their attributes, and AWS's digests of them; knows no operation.
+Owns members of messages and their attributes, AWS's digests of them, and what each kind of queue
+asks of a message; knows no operation.
 
-Source: SendMessage and ReceiveMessage in the Amazon SQS API reference.
+Source: SendMessage in the Amazon SQS API reference.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import md5
 from typing import Final, cast, final
 
-from gateway.services.sqs import NewMessage, Queue, QueueAttributes, Received
+from gateway.services.sqs import NewMessage, QueueAttributes
 from gateway.services.sqs.attributes import MAX_DELAY_S
 from gateway.services.sqs.bodies import check_body, too_large
 from gateway.services.sqs.errors import InvalidParameterValue, UnsupportedOperation
+from gateway.services.sqs.fifo.deduplication import content_id
+from gateway.services.sqs.fifo.queue import no_group
 from gateway.services.sqs.message_attributes import (
+    DEDUPLICATION_ID,
+    GROUP_ID,
+    TRACE_HEADER,
     AttributeValue,
     check_attributes,
-    decode,
     digest,
     encode,
-    selected,
     size_bytes,
 )
 
-__all__ = ["Outgoing", "Wanted", "integer", "only_for_fifo", "read_message", "weight_bytes"]
+__all__ = [
+    "Outgoing",
+    "check_fifo_id",
+    "integer",
+    "md5_hex",
+    "not_for_this_type",
+    "read_message",
+    "weight_bytes",
+]
 
 Members = dict[str, object]
 
-_TRACE_HEADER: Final = "AWSTraceHeader"
+_FIFO_ID: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 _WEIGHED: Final = ("DataType", "StringValue", "BinaryValue")
 
 
@@ -48,12 +61,31 @@ def integer(parameters: Mapping[str, object], name: str, low: int, high: int) ->
     return value
 
 
-def only_for_fifo(name: str) -> InvalidParameterValue:
-    """Return the error for a parameter that standard queues do not take."""
+def not_for_this_type(name: str, value: object) -> InvalidParameterValue:
+    """Return the error for a parameter that queues of this kind do not take."""
     return InvalidParameterValue(
-        f"Value for parameter {name} is invalid. Reason: The request include parameter that is not "
-        "valid for this queue type."
+        f"Value {value} for parameter {name} is invalid. Reason: The request include parameter "
+        "that is not valid for this queue type."
     )
+
+
+def check_fifo_id(name: str, value: str) -> str:
+    """Return a message group id, a deduplication id or an attempt id that AWS would take.
+
+    Raises:
+        InvalidParameterValue: It is too long, empty, or has other characters than AWS allows.
+    """
+    if _FIFO_ID.fullmatch(value) is None:
+        raise InvalidParameterValue(
+            f"Value {value[:128]} for parameter {name} is invalid. Reason: {name} can only include "
+            "alphanumeric and punctuation characters. 1 to 128 in length."
+        )
+    return value
+
+
+def md5_hex(data: bytes) -> str:
+    """Return a body's digest as SQS tells it."""
+    return md5(data, usedforsecurity=False).hexdigest()
 
 
 @final
@@ -76,13 +108,15 @@ class Outgoing:
         self._attributes = attributes
         self._system = system
 
-    def result(self, message_id: str) -> Members:
+    def result(self, message_id: str, sequence_number: str | None) -> Members:
         """Return the members that say what was sent."""
-        members: Members = {"MessageId": message_id, "MD5OfMessageBody": _md5(self.message.body)}
+        members: Members = {"MessageId": message_id, "MD5OfMessageBody": md5_hex(self.message.body)}
         if self._attributes:
             members["MD5OfMessageAttributes"] = digest(self._attributes)
         if self._system:
             members["MD5OfMessageSystemAttributes"] = digest(self._system)
+        if sequence_number is not None:
+            members["SequenceNumber"] = sequence_number
         return members
 
 
@@ -99,12 +133,7 @@ def read_message(
     Raises:
         SqsError: A value is out of its range, too large, not allowed, or not served yet.
     """
-    if "MessageDeduplicationId" in parameters:
-        raise only_for_fifo("MessageDeduplicationId")
-    if "MessageGroupId" in parameters:
-        raise UnsupportedOperation(
-            "Fair queues are not there yet: send to this queue without MessageGroupId."
-        )
+    group_id, deduplication_id = _fifo_ids(parameters, limits)
     body = cast(str, parameters["MessageBody"]).encode()
     check_body(body, limits.max_message_bytes)
     attributes = _attributes(parameters.get("MessageAttributes"))
@@ -115,13 +144,46 @@ def read_message(
         _check_trace_header(system)
         if len(body) + size_bytes(attributes) > limits.max_message_bytes:
             raise too_large(limits.max_message_bytes)
+    delay_s = integer(parameters, "DelaySeconds", 0, MAX_DELAY_S)
+    if limits.fifo:
+        if delay_s:  # 0 is what the queue says, or less: AWS takes it
+            raise not_for_this_type("DelaySeconds", delay_s)
+        deduplication_id = deduplication_id or content_id(body)
+    kept = dict(system)
+    for name, value in ((GROUP_ID, group_id), (DEDUPLICATION_ID, deduplication_id)):
+        if value is not None:
+            kept[name] = AttributeValue("String", value)
     message = NewMessage(
         body,
-        delay_s=integer(parameters, "DelaySeconds", 0, MAX_DELAY_S),
-        attributes=encode(attributes, system),
+        delay_s=delay_s,
+        attributes=encode(attributes, kept),
         sender=sender,
+        group_id=group_id or "",
+        deduplication_id=deduplication_id,
     )
     return Outgoing(message, attributes, system)
+
+
+def _fifo_ids(
+    parameters: Mapping[str, object], limits: QueueAttributes
+) -> tuple[str | None, str | None]:
+    """Return a message's group and deduplication id, as its queue's kind asks for them."""
+    group_id = cast("str | None", parameters.get(GROUP_ID))
+    deduplication_id = cast("str | None", parameters.get(DEDUPLICATION_ID))
+    if limits.fifo and group_id is None:
+        raise no_group()
+    if not limits.fifo and deduplication_id is not None:
+        raise not_for_this_type(DEDUPLICATION_ID, deduplication_id[:128])
+    if group_id is not None:
+        check_fifo_id(GROUP_ID, group_id)
+    if deduplication_id is not None:
+        check_fifo_id(DEDUPLICATION_ID, deduplication_id)
+    elif limits.fifo and not limits.content_based_deduplication:
+        raise InvalidParameterValue(
+            "The queue should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly"
+        )
+    return group_id, deduplication_id
 
 
 def weight_bytes(entry: Mapping[str, object]) -> int:
@@ -164,80 +226,9 @@ def _attributes(members: object) -> dict[str, AttributeValue]:
 
 
 def _check_trace_header(system: Mapping[str, AttributeValue]) -> None:
-    header = system.get(_TRACE_HEADER)
+    header = system.get(TRACE_HEADER)
     if header is not None and header.data_type != "String":
         raise InvalidParameterValue(
-            f"The message system attribute '{_TRACE_HEADER}' must be of the type 'String', not "
+            f"The message system attribute '{TRACE_HEADER}' must be of the type 'String', not "
             f"'{header.data_type[:80]}'."
         )
-
-
-@final
-class Wanted:
-    """What a ReceiveMessage wants to know of each message.
-
-    Args:
-        parameters: The request's.
-    """
-
-    __slots__ = ("_all_system", "_attributes", "_system")
-
-    def __init__(self, parameters: Mapping[str, object]) -> None:
-        system = {
-            *cast("list[str]", parameters.get("MessageSystemAttributeNames", ())),
-            *cast("list[str]", parameters.get("AttributeNames", ())),
-        }
-        self._system = system
-        self._all_system = "All" in system
-        self._attributes = cast("list[str]", parameters.get("MessageAttributeNames", ()))
-
-    def members(self, queue: Queue, received: Received, account: str) -> Members:
-        """Return one message as the receiver gets it.
-
-        Args:
-            queue: Where it comes from.
-            received: The message.
-            account: Who is named as the sender of what a rule sent.
-        """
-        members: Members = {
-            "MessageId": queue.message_id(received.row_id),
-            "ReceiptHandle": queue.receipt_handle(received),
-            "MD5OfBody": _md5(received.body),
-            "Body": received.body.decode(),
-        }
-        attributes, system = decode(received.attributes)
-        if self._system:
-            told = self._system_members(received, system, account)
-            if told:
-                members["Attributes"] = told
-        chosen = selected(attributes, self._attributes) if attributes else {}
-        if chosen:
-            members["MD5OfMessageAttributes"] = digest(chosen)
-            members["MessageAttributes"] = {
-                name: _attribute_members(value) for name, value in chosen.items()
-            }
-        return members
-
-    def _system_members(
-        self, received: Received, system: Mapping[str, AttributeValue], account: str
-    ) -> dict[str, str]:
-        known = {
-            "SenderId": received.sender or account,
-            "SentTimestamp": str(received.sent_wall_ms),
-            "ApproximateReceiveCount": str(received.receive_count),
-            "ApproximateFirstReceiveTimestamp": str(received.first_received_wall_ms),
-        }
-        if _TRACE_HEADER in system:
-            known[_TRACE_HEADER] = str(system[_TRACE_HEADER].value)
-        if self._all_system:
-            return known
-        return {name: text for name, text in known.items() if name in self._system}
-
-
-def _attribute_members(attribute: AttributeValue) -> Members:
-    field = "StringValue" if isinstance(attribute.value, str) else "BinaryValue"
-    return {"DataType": attribute.data_type, field: attribute.value}
-
-
-def _md5(data: bytes) -> str:
-    return md5(data, usedforsecurity=False).hexdigest()

@@ -29,7 +29,7 @@ from gateway.services.dynamodb.settings import TableSettings
 from gateway.services.functions.settings import FunctionSettings
 from gateway.services.s3.settings import BucketSettings, bucket_problems
 from gateway.services.secrets.settings import SecretsSettings
-from gateway.services.sqs.settings import QueueSettings
+from gateway.services.sqs.settings import QueueSettings, queue_problems
 from gateway.store.settings import StoreSettings
 
 __all__ = ["load"]
@@ -86,6 +86,8 @@ def load(path: Path) -> Settings:
 
     _check_devices(devices, document, problems)
     _check_names("queue", queues, lambda queue: queue.name, problems)
+    for index, sentence in queue_problems([settings for _, settings in queues]):
+        problems.add((*queues[index][0], "dead_letter_queue"), sentence)
     _check_names("function", functions, lambda function: function.name, problems)
     _check_names("bucket", buckets, lambda bucket: bucket.name, problems)
     _check_names("table", tables, lambda table: table.name, problems)

@@ -169,7 +169,7 @@ def _send(
 
 def _no_queue(name: str) -> ActionFailed:
     hint = ""
-    if not name_problem(name):  # the name may be a payload's: only a good one is printed as is
+    if not name_problem(name, fifo=False):  # it may be a payload's: only a good one is shown as is
         hint = f'Create it, or add to the settings: [[sqs.queues]] name = "{name}"'
     return ActionFailed(f"there is no queue {name[:_SHOWN_CHARACTERS]!r}", hint=hint)
 

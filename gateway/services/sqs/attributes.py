@@ -1,34 +1,33 @@
-"""Queue attributes: AWS's names and ranges on one side, typed values on the other.
+"""Queue attributes: typed values, and how they read under AWS's names.
 
-Owns what may be set and within which limits; knows nothing of queues. What is not served yet is
-refused, never kept and ignored.
+Owns what a queue can be told and within which ranges. Knows nothing of queues, and nothing of
+requests: what a text means is `attribute_parsing`'s business.
 
 Source: the attributes of CreateQueue in the Amazon SQS API reference.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.services.sqs.errors import (
-    InvalidAttributeName,
-    InvalidAttributeValue,
-    UnsupportedOperation,
-)
+from gateway.services.sqs.redrive_policy import RedrivePolicy
 
 __all__ = [
+    "DEDUPLICATION_SCOPES",
+    "DEFAULT_ATTRIBUTES",
+    "DEFAULT_KEY_REUSE_S",
     "DEFAULT_RETENTION_S",
     "DEFAULT_VISIBILITY_TIMEOUT_S",
+    "FIFO_THROUGHPUT_LIMITS",
     "MAX_DELAY_S",
     "MAX_MESSAGE_BYTES",
     "MAX_VISIBILITY_TIMEOUT_S",
     "MAX_WAIT_TIME_S",
+    "NUMBERS",
     "RANGES",
     "QueueAttributes",
-    "parse_attributes",
 ]
 
 MAX_VISIBILITY_TIMEOUT_S: Final = 43_200
@@ -37,6 +36,10 @@ MAX_DELAY_S: Final = 900
 MAX_MESSAGE_BYTES: Final = 1_048_576
 DEFAULT_VISIBILITY_TIMEOUT_S: Final = 30
 DEFAULT_RETENTION_S: Final = 345_600
+DEFAULT_KEY_REUSE_S: Final = 300
+
+DEDUPLICATION_SCOPES: Final = ("queue", "messageGroup")
+FIFO_THROUGHPUT_LIMITS: Final = ("perQueue", "perMessageGroupId")
 
 RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "VisibilityTimeout": (0, MAX_VISIBILITY_TIMEOUT_S),
@@ -44,46 +47,24 @@ RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "DelaySeconds": (0, MAX_DELAY_S),
     "ReceiveMessageWaitTimeSeconds": (0, MAX_WAIT_TIME_S),
     "MaximumMessageSize": (1024, MAX_MESSAGE_BYTES),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
 }
-"""Lowest and highest value of each attribute that can be set."""
+"""Lowest and highest value of each attribute that is a number."""
 
-_FIELDS: Final[Mapping[str, str]] = {
+NUMBERS: Final[Mapping[str, str]] = {
     "VisibilityTimeout": "visibility_timeout_s",
     "MessageRetentionPeriod": "message_retention_s",
     "DelaySeconds": "delay_s",
     "ReceiveMessageWaitTimeSeconds": "receive_wait_time_s",
     "MaximumMessageSize": "max_message_bytes",
+    "KmsDataKeyReusePeriodSeconds": "kms_data_key_reuse_s",
 }
-
-_READ_ONLY: Final = frozenset(
-    {
-        "All",
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesDelayed",
-        "ApproximateNumberOfMessagesNotVisible",
-        "CreatedTimestamp",
-        "LastModifiedTimestamp",
-        "QueueArn",
-    }
-)
-
-_NOT_YET: Final[Mapping[str, str]] = {
-    "FifoQueue": "FIFO queues",
-    "ContentBasedDeduplication": "FIFO queues",
-    "DeduplicationScope": "FIFO queues",
-    "FifoThroughputLimit": "FIFO queues",
-    "RedrivePolicy": "Dead-letter queues",
-    "RedriveAllowPolicy": "Dead-letter queues",
-    "KmsMasterKeyId": "Queues encrypted at rest",
-    "KmsDataKeyReusePeriodSeconds": "Queues encrypted at rest",
-    "SqsManagedSseEnabled": "Queues encrypted at rest",
-    "Policy": "Queue policies",
-}
+"""Where each of them is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueAttributes:
-    """What can be set of a queue.
+    """What can be told a queue.
 
     Attributes:
         visibility_timeout_s: How long a received message stays hidden.
@@ -91,6 +72,16 @@ class QueueAttributes:
         delay_s: How long a new message stays hidden.
         receive_wait_time_s: How long a receive waits that does not say so itself.
         max_message_bytes: Largest message, its message attributes included.
+        fifo: Whether it is a FIFO queue; its name ends in `.fifo` then, and that never changes.
+        content_based_deduplication: Whether a body's digest stands in for a deduplication id.
+        deduplication_scope: `queue` or `messageGroup`: within what ids are told apart.
+        fifo_throughput_limit: `perQueue` or `perMessageGroupId`.
+        redrive: Where messages go that have been received too often; None for nowhere.
+        redrive_allow_policy: Whose dead-letter queue this may be, as JSON; empty for anybody's.
+        policy: The queue's policy, as JSON; empty for none.
+        kms_master_key_id: The key that bodies are encrypted with; empty for none.
+        kms_data_key_reuse_s: How long a data key is used; told of only beside a key.
+        managed_sse: Whether bodies are encrypted with a key of the gateway's own.
     """
 
     visibility_timeout_s: int = DEFAULT_VISIBILITY_TIMEOUT_S
@@ -98,59 +89,50 @@ class QueueAttributes:
     delay_s: int = 0
     receive_wait_time_s: int = 0
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    fifo_throughput_limit: str = "perQueue"
+    redrive: RedrivePolicy | None = None
+    redrive_allow_policy: str = ""
+    policy: str = ""
+    kms_master_key_id: str = ""
+    kms_data_key_reuse_s: int = DEFAULT_KEY_REUSE_S
+    managed_sse: bool = False
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether bodies are encrypted on disk."""
+        return self.managed_sse or bool(self.kms_master_key_id)
 
     def texts(self) -> dict[str, str]:
-        """Return the attributes under AWS's names, as AWS writes them."""
-        texts = {name: str(getattr(self, field)) for name, field in _FIELDS.items()}
-        texts["SqsManagedSseEnabled"] = "false"  # it is so: bodies are not encrypted at rest yet
+        """Return the attributes under AWS's names, as AWS writes them.
+
+        What has not been set is absent, as are FIFO queues' attributes on standard queues.
+        """
+        texts = {name: str(getattr(self, field)) for name, field in NUMBERS.items()}
+        texts["SqsManagedSseEnabled"] = _text(self.managed_sse)
+        if self.kms_master_key_id:
+            texts["KmsMasterKeyId"] = self.kms_master_key_id
+        else:
+            del texts["KmsDataKeyReusePeriodSeconds"]
+        if self.fifo:
+            texts["FifoQueue"] = "true"
+            texts["ContentBasedDeduplication"] = _text(self.content_based_deduplication)
+            texts["DeduplicationScope"] = self.deduplication_scope
+            texts["FifoThroughputLimit"] = self.fifo_throughput_limit
+        if self.redrive is not None:
+            texts["RedrivePolicy"] = self.redrive.text()
+        if self.redrive_allow_policy:
+            texts["RedriveAllowPolicy"] = self.redrive_allow_policy
+        if self.policy:
+            texts["Policy"] = self.policy
         return texts
 
-    def agrees_with(self, texts: Mapping[str, str]) -> bool:
-        """Tell whether a CreateQueue with these attributes means a queue like this.
 
-        Raises:
-            SqsError: An attribute cannot be set, or not to this value.
-        """
-        return parse_attributes(texts, self) == self
+DEFAULT_ATTRIBUTES: Final = QueueAttributes()
+"""What a queue is told that nobody tells anything."""
 
 
-def parse_attributes(
-    texts: Mapping[str, str], base: QueueAttributes = QueueAttributes()
-) -> QueueAttributes:
-    """Return `base` with the attributes that a request names.
-
-    Args:
-        texts: Values under AWS's names.
-        base: Where the others come from.
-
-    Raises:
-        InvalidAttributeName: An attribute does not exist or cannot be set.
-        InvalidAttributeValue: A value is no number or out of its range.
-        UnsupportedOperation: AWS has the attribute, this gateway does not yet.
-    """
-    values: dict[str, int] = {}
-    for name, text in texts.items():
-        field = _FIELDS.get(name)
-        if field is not None:
-            values[field] = _number(name, text)
-        elif name == "SqsManagedSseEnabled" and text.lower() == "false":
-            continue  # what is asked for is how it is
-        elif name in _NOT_YET:
-            raise UnsupportedOperation(
-                f"{_NOT_YET[name]} are not there yet: the attribute {name} cannot be set."
-            )
-        elif name in _READ_ONLY:
-            raise InvalidAttributeName(f"The attribute {name} cannot be set.")
-        else:
-            raise InvalidAttributeName(f"Unknown Attribute {name[:80]}.")
-    return dataclasses.replace(base, **values)
-
-
-def _number(name: str, text: str) -> int:
-    low, high = RANGES[name]
-    # Nine digits hold every range; int() of a very long text would take long.
-    if text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high:
-        return int(text)
-    raise InvalidAttributeValue(
-        f"Invalid value for the parameter {name}: must be between {low} and {high}."
-    )
+def _text(value: bool) -> str:
+    return "true" if value else "false"

@@ -7,17 +7,25 @@ room in the store. Knows nothing of a single queue.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
 
 from gateway.clock import Clock
 from gateway.metrics import Metrics
 from gateway.services.sqs.polling import WaitLimit
 from gateway.store import Insert, Store
+from gateway.store.encryption import KeyRing
 
-__all__ = ["INSERT_MESSAGE", "ROW_BYTES", "SharedParts"]
+if TYPE_CHECKING:  # for the type of a callable; queues are made with these parts
+    from gateway.services.sqs.queue import Queue
+
+__all__ = ["INSERT_MESSAGE", "ROW_BYTES", "WALL_TRUSTED", "SharedParts"]
 
 INSERT_MESSAGE: Final = "INSERT INTO sqs_message VALUES (?, ?, ?, ?, ?, ?, ?)"
 """All that a fresh message costs on disk; the order is the table's (migration 0002)."""
+
+WALL_TRUSTED: Final = 1
+"""The bit of a message's flags that says that its wall time was to be believed."""
 
 ROW_BYTES: Final = 64
 """What a message weighs in the store beside its body and attributes."""
@@ -34,14 +42,23 @@ class SharedParts:
         store: Where messages are kept.
         clock: Gateway time and wall time.
         metrics: Where the counters `sqs.…` live.
+        keys: What bodies of encrypted queues are sealed with.
+
+    Attributes:
+        find_queue: Finds a queue by its name; the service sets it.
     """
 
     __slots__ = (
         "_room",
         "clock",
+        "damaged",
+        "dead_lettered",
+        "deduplicated",
         "deleted",
         "expired",
+        "find_queue",
         "hidden",
+        "keys",
         "messages",
         "received",
         "released",
@@ -50,12 +67,14 @@ class SharedParts:
         "wait_limit",
     )
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, keys: KeyRing) -> None:
         self.store = store
         self.clock = clock
+        self.keys = keys
         self.messages = Insert(INSERT_MESSAGE)
         self.hidden = Insert("INSERT INTO sqs_hidden VALUES (?, ?, ?, 0, NULL, NULL, NULL)")
         self.wait_limit = WaitLimit(MAX_WAITING)
+        self.find_queue: Callable[[str], Queue | None] = lambda name: None
         self._room: asyncio.Future[None] | None = None
         self.sent = metrics.counter("sqs.sent", "messages sent to queues")
         self.received = metrics.counter("sqs.received", "messages given to receivers")
@@ -64,7 +83,20 @@ class SharedParts:
             "sqs.released", "messages visible again because their receiver had gone"
         )
         self.expired = metrics.counter("sqs.expired", "messages removed after their retention")
+        self.dead_lettered = metrics.counter(
+            "sqs.dead_lettered", "messages moved to a dead-letter queue"
+        )
+        self.deduplicated = metrics.counter(
+            "sqs.deduplicated", "messages of FIFO queues that had been sent within five minutes"
+        )
+        self.damaged = metrics.counter(
+            "sqs.damaged", "receives of messages whose sealed body was changed on the disk"
+        )
         metrics.gauge("sqs.waiting_receives", lambda: self.wait_limit.waiting)
+
+    def flags(self) -> int:
+        """Return the flags of a message that is sent now."""
+        return WALL_TRUSTED if self.clock.wall_trusted else 0
 
     async def room(self) -> None:
         """Wait until less is gathered in the store than its admission limit."""

@@ -22,13 +22,17 @@ __all__ = [
     "InvalidBatchEntryId",
     "InvalidMessageContents",
     "InvalidParameterValue",
+    "KmsDisabled",
+    "KmsNotFound",
     "MessageNotInflight",
     "MissingParameter",
     "OverLimit",
+    "PurgeQueueInProgress",
     "QueueDoesNotExist",
     "QueueNameExists",
     "ReceiptHandleIsInvalid",
     "RequestThrottled",
+    "ResourceNotFound",
     "SqsError",
     "TooManyEntriesInBatchRequest",
     "UnsupportedOperation",
@@ -75,6 +79,18 @@ class QueueNameExists(SqsError):  # noqa: N818
     code = "QueueNameExists"
 
 
+class PurgeQueueInProgress(SqsError):  # noqa: N818
+    """The queue is being purged, or was within the last minute."""
+
+    code = "PurgeQueueInProgress"
+    disposition = Disposition.RETRY
+
+    def __init__(self, name: str, interval_s: int) -> None:
+        super().__init__(
+            f"Only one PurgeQueue operation on {name} is allowed every {interval_s} seconds."
+        )
+
+
 class InvalidAttributeName(SqsError):  # noqa: N818
     """A queue attribute that cannot be set."""
 
@@ -112,7 +128,7 @@ class MessageNotInflight(SqsError):  # noqa: N818
 
 
 class OverLimit(SqsError):  # noqa: N818
-    """As many messages are in flight as a queue may have."""
+    """As many messages are in flight, or statements in a policy, as a queue may have."""
 
     code = "OverLimit"
     disposition = Disposition.RETRY
@@ -123,6 +139,12 @@ class RequestThrottled(SqsError):  # noqa: N818
 
     code = "RequestThrottled"
     disposition = Disposition.RETRY
+
+
+class ResourceNotFound(SqsError):  # noqa: N818
+    """A queue or a task that a message move task names is not there."""
+
+    code = "ResourceNotFoundException"
 
 
 class InvalidAddress(SqsError):  # noqa: N818
@@ -159,3 +181,15 @@ class BatchRequestTooLong(SqsError):  # noqa: N818
     """The messages of a batch are larger together than one message may be."""
 
     code = "BatchRequestTooLong"
+
+
+class KmsNotFound(SqsError):  # noqa: N818
+    """The key that bodies are sealed with is not there."""
+
+    code = "KmsNotFound"
+
+
+class KmsDisabled(SqsError):  # noqa: N818
+    """The key that bodies are sealed with is disabled."""
+
+    code = "KmsDisabled"

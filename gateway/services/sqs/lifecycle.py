@@ -13,6 +13,7 @@ import dataclasses
 import logging
 import os
 import sqlite3
+from collections.abc import Mapping
 from typing import Final, final
 
 from gateway.errors import RegistryError, StoreClosed, StoreError
@@ -20,8 +21,10 @@ from gateway.registry import Registry
 from gateway.services.sqs.attributes import QueueAttributes
 from gateway.services.sqs.record import QueueRecord
 from gateway.services.sqs.removal import remove_queue_rows
+from gateway.services.sqs.sealing.key_use import check_keys, ensure_key
 from gateway.services.sqs.state import QueueState
 from gateway.store import Store
+from gateway.store.encryption import KeyRing
 
 __all__ = ["Lifecycle"]
 
@@ -40,11 +43,13 @@ class Lifecycle:
     Args:
         store: Where rows are.
         registry: Where records are.
+        keys: What bodies of encrypted queues are sealed with.
     """
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, keys: KeyRing) -> None:
         self._store = store
         self._registry = registry
+        self._keys = keys
         self._removals: set[asyncio.Task[None]] = set()
 
     async def load(self) -> list[tuple[QueueRecord, QueueState]]:
@@ -53,6 +58,7 @@ class Lifecycle:
         Raises:
             RegistryError: A record is damaged, or the registry is missing though the database
                 holds messages.
+            KeyFileError: Messages are encrypted, and the keys have been lost.
         """
         rows: dict[int, bytes] = dict(
             self._store.reader.execute("SELECT queue, uid FROM sqs_queue").fetchall()
@@ -74,18 +80,25 @@ class Lifecycle:
             self._check_registry_is_ours(list(rows))
         for number in rows:
             self.remove_rows(number)
+        check_keys(self._store.reader, self._keys, [record for record, _ in found])
+        for record, _ in found:
+            await ensure_key(self._keys, record.attributes)
         return found
 
-    async def create(self, name: str, attributes: QueueAttributes, wall_ms: int) -> QueueRecord:
+    async def create(
+        self, name: str, attributes: QueueAttributes, wall_ms: int, tags: Mapping[str, str]
+    ) -> QueueRecord:
         """Make a queue; returns when row and record are on disk.
 
         Raises:
             StoreError: The row was not taken; there is no queue.
             RegistryError: The record could not be written; there is no queue.
+            KeyFileError: Its key could not be written; there is no queue.
         """
+        await ensure_key(self._keys, attributes)
         uid = os.urandom(16)
         number = await self._insert_row(uid)
-        record = QueueRecord(name, number, uid, attributes, wall_ms, wall_ms)
+        record = QueueRecord(name, number, uid, attributes, wall_ms, wall_ms, tags)
         try:
             await self._registry.put(TABLE, name, record.document())
         except RegistryError:
@@ -96,8 +109,20 @@ class Lifecycle:
     async def change(
         self, record: QueueRecord, attributes: QueueAttributes, wall_ms: int
     ) -> QueueRecord:
-        """Give a queue other attributes; returns the new record when it is on disk."""
+        """Give a queue other attributes; returns the new record when it is on disk.
+
+        Raises:
+            RegistryError: The record could not be written; it is as before.
+            KeyFileError: Its key could not be written; it is as before.
+        """
+        await ensure_key(self._keys, attributes)
         changed = dataclasses.replace(record, attributes=attributes, modified_wall_ms=wall_ms)
+        await self._registry.put(TABLE, record.name, changed.document())
+        return changed
+
+    async def tag(self, record: QueueRecord, tags: Mapping[str, str]) -> QueueRecord:
+        """Give a queue other tags; returns the new record when it is on disk."""
+        changed = dataclasses.replace(record, tags=tags)
         await self._registry.put(TABLE, record.name, changed.document())
         return changed
 
@@ -139,9 +164,7 @@ class Lifecycle:
     async def _remove_rows(self, number: int) -> None:
         while True:
             try:
-                if await self._store.execute(
-                    lambda connection: remove_queue_rows(connection, number)
-                ):
+                if await self._store.execute(lambda connection: _remove_step(connection, number)):
                     return
             except StoreClosed:
                 return  # the gateway is stopping; the next start goes on
@@ -161,3 +184,8 @@ class Lifecycle:
                     "messages of a queue that only it can name",
                     hint=f"Put a copy of it back, or move {self._store.path} away to start empty.",
                 )
+
+
+def _remove_step(connection: sqlite3.Connection, number: int) -> bool:
+    connection.execute("DELETE FROM sqs_purge WHERE queue = ?", (number,))
+    return remove_queue_rows(connection, number)

@@ -23,12 +23,16 @@ __all__ = [
     "decode",
     "digest",
     "encode",
+    "group_of",
     "selected",
     "size_bytes",
 ]
 
 MAX_ATTRIBUTES: Final = 10
 TRACE_HEADER: Final = "AWSTraceHeader"
+GROUP_ID: Final = "MessageGroupId"
+DEDUPLICATION_ID: Final = "MessageDeduplicationId"
+"""System attributes that the sender gives."""
 
 _LENGTH: Final = struct.Struct(">I")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -154,6 +158,12 @@ def decode(
     (length,) = _LENGTH.unpack_from(blob)
     end = _LENGTH.size + length
     return _read(blob[_LENGTH.size : end]), _read(blob[end:])
+
+
+def group_of(blob: bytes | None) -> str:
+    """Return the message group id in a blob that `encode` made; empty where there is none."""
+    found = decode(blob)[1].get(GROUP_ID)
+    return "" if found is None else str(found.value)
 
 
 def digest(attributes: Mapping[str, AttributeValue]) -> str | None:

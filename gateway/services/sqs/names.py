@@ -14,8 +14,10 @@ from gateway.services.sqs.errors import InvalidParameterValue
 
 __all__ = [
     "DELAYED_RANGE",
+    "FIFO_SUFFIX",
     "SEQUENCE_BITS",
     "check_name",
+    "is_fifo_name",
     "message_id",
     "name_problem",
     "queue_of_row",
@@ -29,28 +31,39 @@ DELAYED_RANGE: Final = 1 << 39
 """Messages sent with a delay have this bit too: a range of their own, so that a reader of fresh
 messages never walks over delayed ones."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_NOT_YET_FIFO: Final = "FIFO queues are not there yet"
+FIFO_SUFFIX: Final = ".fifo"
+"""What the names of FIFO queues end in, and no others."""
+
+_MAX_NAME: Final = 80
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def name_problem(name: str) -> str:
-    """Return why this cannot be a queue's name; empty where it can."""
-    if name.endswith(".fifo"):
-        return f"{_NOT_YET_FIFO}; use a name without .fifo"
-    if _NAME.fullmatch(name) is None:
+def is_fifo_name(name: str) -> bool:
+    """Tell whether a queue of this name is a FIFO queue."""
+    return name.endswith(FIFO_SUFFIX)
+
+
+def name_problem(name: str, *, fifo: bool) -> str:
+    """Return why this cannot be the name of such a queue; empty where it can."""
+    stem = name.removesuffix(FIFO_SUFFIX) if fifo else name
+    if len(name) <= _MAX_NAME and _NAME.fullmatch(stem) and is_fifo_name(name) == fifo:
+        return ""
+    if fifo:
         return (
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
+            "underscores, must end with .fifo suffix and be 1 to 80 in length."
         )
-    return ""
+    return "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 
 
-def check_name(name: str) -> None:
-    """Refuse what cannot be a standard queue's name.
+def check_name(name: str, *, fifo: bool) -> None:
+    """Refuse what cannot be the name of such a queue.
 
     Raises:
-        InvalidParameterValue: It has other characters than AWS allows, or is too long.
+        InvalidParameterValue: It has other characters than AWS allows, is too long, or ends in
+            `.fifo` though it is no FIFO queue's, or the other way round.
     """
-    problem = name_problem(name)
+    problem = name_problem(name, fifo=fifo)
     if problem:
         raise InvalidParameterValue(problem)
 

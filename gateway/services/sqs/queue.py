@@ -1,51 +1,67 @@
-"""One queue: receiving, what follows it, and who waits; sending is the other half, in `sending`.
+"""A queue, standard or FIFO: receiving, and what follows it.
 
-Owns the order of things in time: what runs inside the transaction, who waits for its commit. The
-rows are `receive`'s, `visibility`'s and `removal`'s business. Knows no wire format.
+Owns what a receive, a delete and a change of visibility are, and in which order things happen. What
+differs between the two kinds is theirs: `standard` and `fifo.queue`. Knows no wire format.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar, final
+from typing import Final, TypeVar
 
 from gateway.errors import StoreClosed
-from gateway.services.sqs import removal, visibility
-from gateway.services.sqs.attributes import QueueAttributes
-from gateway.services.sqs.batch import SharedParts
-from gateway.services.sqs.errors import QueueDoesNotExist
+from gateway.services.sqs import removal
+from gateway.services.sqs.age import oldest_sent_ms
+from gateway.services.sqs.dead_letters import move_as_itself
+from gateway.services.sqs.errors import QueueDoesNotExist, SqsError
+from gateway.services.sqs.ground import QueueGround
+from gateway.services.sqs.messages import NewMessage, Received
 from gateway.services.sqs.names import message_id
 from gateway.services.sqs.receipts import make_handle, read_handle
-from gateway.services.sqs.receive import Received, take
-from gateway.services.sqs.record import QueueRecord
-from gateway.services.sqs.sending import SendingQueue
-from gateway.services.sqs.state import NEVER_MS, Depths, QueueState
+from gateway.services.sqs.state import Depths
+from gateway.services.sqs.taking import DeadLetters, Take
 
 __all__ = ["Queue"]
 
 Result = TypeVar("Result")
 
-# A timer that fires a moment early looks once more, but never in a circle.
-_SHORTEST_TIMER_S: Final = 0.001
+# How often one receive looks again because all it found had expired or been received too often.
+_LOOKS: Final = 20
 
 
-@final
-class Queue(SendingQueue):
-    """A standard queue."""
+class Queue(QueueGround):
+    """What can be done with a queue, whichever kind it is."""
 
-    __slots__ = ("_timer", "_timer_at_ms")
+    __slots__ = ()
 
-    def __init__(self, record: QueueRecord, state: QueueState, parts: SharedParts) -> None:
-        super().__init__(record, state, parts)
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at_ms = NEVER_MS
+    # --- sending -------------------------------------------------------------------------------
 
-    @property
-    def attributes(self) -> QueueAttributes:
-        """What can be set of it."""
-        return self.record.attributes
+    @abstractmethod
+    def send(self, body: bytes) -> None:
+        """Add a message to the open batch; it is kept once that is committed.
+
+        Args:
+            body: UTF-8, of the characters that AWS allows.
+
+        Raises:
+            SqsError: The body is empty, too large or not allowed, or the queue has been deleted or
+                does not take messages without a group.
+            StoreError: Nothing new is taken just now.
+        """
+
+    @abstractmethod
+    async def send_all(self, messages: Sequence[NewMessage]) -> list[int]:
+        """Send checked messages together; returns their rows once they are on disk.
+
+        Waits first while more is gathered than the store admits.
+
+        Raises:
+            QueueDoesNotExist: The queue has been deleted.
+            StoreError: They were not taken, none of them.
+        """
 
     # --- receiving -----------------------------------------------------------------------------
 
@@ -55,6 +71,7 @@ class Queue(SendingQueue):
         most: int = 1,
         visibility_timeout_s: int | None = None,
         wait_time_s: float | None = None,
+        attempt_id: str | None = None,
     ) -> list[Received]:
         """Receive messages; they are hidden, on disk, before this returns.
 
@@ -65,6 +82,8 @@ class Queue(SendingQueue):
             most: How many at most.
             visibility_timeout_s: How long they stay hidden; None for what the queue says.
             wait_time_s: How long to wait for the first; None for what the queue says.
+            attempt_id: The ReceiveRequestAttemptId, FIFO queues only: a receive that is made again
+                with the same one within five minutes gets the same messages.
 
         Returns:
             The messages, those first that have been visible longest; none if the time ran out.
@@ -83,15 +102,19 @@ class Queue(SendingQueue):
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + wait_time_s
         ticket: int | None = None
+        looks = 0
         while True:
             if self._deleted:
                 raise QueueDoesNotExist
             version = self._waiters.version
             # Looking without a transaction first: who polls an empty queue wears out no flash.
-            if self._state.may_have_visible(self._parts.clock.gateway_ms()):
-                received = await self._take(most, visibility_timeout_s * 1000)
+            if attempt_id is not None or self._may_have(self._parts.clock.gateway_ms()):
+                received, again = await self._take(most, visibility_timeout_s * 1000, attempt_id)
                 if received:
                     return received
+                looks += 1
+                if again and looks < _LOOKS:
+                    continue
             remaining_s = deadline_s - loop.time()
             if remaining_s <= 0:
                 return []
@@ -100,30 +123,38 @@ class Queue(SendingQueue):
             self._arm_timer()
             await self._waiters.wait(ticket, version, remaining_s)
 
-    async def _take(self, most: int, visibility_timeout_ms: int) -> list[Received]:
+    async def _take(
+        self, most: int, visibility_timeout_ms: int, attempt_id: str | None
+    ) -> tuple[list[Received], bool]:
+        """Return what was taken, and whether another look may find what this one did not."""
         taken: list[Received] = []
-        abandoned = False
+        again = abandoned = False
+        target = self._dead_letter_queue()
 
         def work(connection: sqlite3.Connection, now_ms: int) -> list[Received]:
-            if not abandoned:
-                retention_ms = self.record.attributes.message_retention_s * 1000
-                taken.extend(
-                    take(
-                        connection,
-                        self._state,
-                        most=most,
-                        visibility_timeout_ms=visibility_timeout_ms,
-                        sent_after_ms=now_ms - retention_ms,
-                        now_ms=now_ms,
-                        wall_ms=self._parts.clock.wall_ms(),
-                        not_after_ms=self._pending_ms(),
-                    )
-                )
-                self._parts.received.value += len(taken)
+            nonlocal again
+            if abandoned:
+                return taken
+            asked = Take(
+                most=most,
+                visibility_timeout_ms=visibility_timeout_ms,
+                now_ms=now_ms,
+                wall_ms=self._parts.clock.wall_ms(),
+                sent_after_ms=now_ms - self.record.attributes.message_retention_s * 1000,
+                not_after_ms=self._pending_ms(),
+                dead_letters=self._dead_letters(target, now_ms),
+                attempt_id=attempt_id,
+                open_body=self._open_body,
+            )
+            taken.extend(self._take_rows(connection, asked))
+            again = asked.again
+            self._parts.received.value += len(taken)
+            if asked.dead_letters is not None:
+                self._parts.dead_lettered.value += asked.dead_letters.moved
             return taken
 
         try:
-            return await self._execute(work)
+            return await self._execute(work, target), again
         except asyncio.CancelledError:
             abandoned = True
             if taken:
@@ -132,13 +163,43 @@ class Queue(SendingQueue):
                 self._waiters.wake(1)  # what it was woken for, the next one may have
             raise
 
+    def _open_body(self, row_id: int, flags: int, body: bytes) -> bytes | None:
+        opened = self.bodies.open(row_id, flags, body)
+        if opened is None:
+            self._parts.damaged.value += 1
+        return opened
+
+    def _dead_letter_queue(self) -> Queue | None:
+        """Return where messages go that have been received too often, where there is such a queue.
+
+        One that has been deleted takes nothing: messages stay, and can still be received.
+        """
+        policy = self.record.attributes.redrive
+        if policy is None:
+            return None
+        target = self._parts.find_queue(policy.target)
+        return None if target is self else target
+
+    def _dead_letters(self, target: Queue | None, now_ms: int) -> DeadLetters | None:
+        policy = self.record.attributes.redrive
+        if target is None or target._deleted or policy is None:
+            return None
+
+        def move(
+            connection: sqlite3.Connection, row_id: int, count: int, first_wall_ms: int | None
+        ) -> bool:
+            received = (count, first_wall_ms)
+            return move_as_itself(connection, self, target, row_id, received, now_ms)
+
+        return DeadLetters(policy.max_receive_count, move)
+
     def release(self, received: Sequence[Received]) -> None:
         """Undo a receive whose answer reached nobody: visible again, and not counted."""
         if not received or self._deleted:
             return
 
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
-            self._parts.released.value += visibility.let_go(connection, self._state, received)
+            self._parts.released.value += self._let_go(connection, received, now_ms)
 
         try:
             self._execute(work)
@@ -153,10 +214,13 @@ class Queue(SendingQueue):
         """
         read_handle(handle, self.record.number)
 
-    async def delete_all(self, handles: Sequence[str]) -> None:
+    async def delete_all(self, handles: Sequence[str]) -> list[SqsError | None]:
         """Delete received messages, all in one transaction; always admitted.
 
         What has been deleted already, or received by somebody else since, is left alone.
+
+        Returns:
+            What was wrong with each; None where nothing was.
 
         Raises:
             ReceiptHandleIsInvalid: A text is no receipt handle of this queue; nothing is deleted.
@@ -164,13 +228,19 @@ class Queue(SendingQueue):
         """
         rows = [read_handle(handle, self.record.number) for handle in handles]
 
-        def work(connection: sqlite3.Connection, now_ms: int) -> None:
+        def work(connection: sqlite3.Connection, now_ms: int) -> list[SqsError | None]:
+            outcomes: list[SqsError | None] = []
             for row_id, nonce in rows:
-                self._parts.deleted.value += visibility.delete(
-                    connection, self._state, row_id, nonce
-                )
+                try:
+                    deleted = self._delete(connection, row_id, nonce, now_ms)
+                except SqsError as error:
+                    outcomes.append(error)
+                else:
+                    outcomes.append(None)
+                    self._parts.deleted.value += deleted
+            return outcomes
 
-        await self._execute(work)
+        return await self._execute(work)
 
     async def change_visibility(self, handle: str, timeout_s: int) -> None:
         """Let a message in flight become visible so many seconds from now; 0: at once.
@@ -181,9 +251,7 @@ class Queue(SendingQueue):
         row_id, nonce = read_handle(handle, self.record.number)
 
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
-            visibility.change_visibility(
-                connection, self._state, row_id, nonce, timeout_ms=timeout_s * 1000, now_ms=now_ms
-            )
+            self._change_visibility(connection, row_id, nonce, timeout_s * 1000, now_ms)
 
         await self._execute(work)
 
@@ -194,85 +262,95 @@ class Queue(SendingQueue):
         """
         retention_ms = self.record.attributes.message_retention_s * 1000
         until_ms = self._parts.clock.gateway_ms() - retention_ms
-        number = self.record.number
-        if self._deleted or not removal.has_expired(self._store.reader, number, until_ms):
+        if self._deleted or not self._expired(self._store.reader, until_ms):
             return False
 
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
-            removed = removal.remove_expired(connection, self._state, until_ms)
-            self._parts.expired.value += removed
+            rows = self._expired(connection, until_ms)
+            self._parts.expired.value += self.remove_rows(connection, rows, now_ms)
 
         await self._execute(work)
         return True
 
+    def _expired(self, connection: sqlite3.Connection, until_ms: int) -> list[int]:
+        has_moved = self._state.has_moved
+        return removal.expired_rows(connection, self.record.number, until_ms, has_moved=has_moved)
+
+    async def begin_purge(self) -> int:
+        """Write down that all messages sent by now go; return once that is on disk.
+
+        What has never been received cannot be received any more.
+
+        Returns:
+            The sequence number before which messages go.
+        """
+        number, before = self.record.number, self._state.next_sequence
+
+        def work(connection: sqlite3.Connection, now_ms: int) -> None:
+            connection.execute("INSERT OR REPLACE INTO sqs_purge VALUES (?, ?)", (number, before))
+            self._state.read_position = max(self._state.read_position, before)
+
+        await self._execute(work)
+        return before
+
+    async def purge_step(self, before_sequence: int) -> int:
+        """Remove a step of the messages before that; the last step, which finds none, ends it."""
+        number = self.record.number
+
+        def work(connection: sqlite3.Connection, now_ms: int) -> int:
+            rows = removal.rows_of_step(connection, number, before_sequence)
+            if not rows:
+                connection.execute("DELETE FROM sqs_purge WHERE queue = ?", (number,))
+            return self.remove_rows(connection, rows, now_ms)
+
+        return await self._execute(work)
+
+    def change(
+        self, work: Callable[[sqlite3.Connection, int], Result], other: Queue | None = None
+    ) -> asyncio.Future[Result]:
+        """Run `work` on this queue, and another, in one transaction; it gets gateway time.
+
+        Raises:
+            QueueDoesNotExist: This queue has been deleted.
+            StoreClosed: The gateway is stopping.
+        """
+        return self._execute(work, other)
+
+    @abstractmethod
+    def movable(self, connection: sqlite3.Connection, now_ms: int, most: int) -> list[int]:
+        """Return rows of messages that a receive might get now, in the order it would."""
+
     # --- for people, and for the service -------------------------------------------------------
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it has been deleted."""
+        return self._deleted
 
     def depths(self) -> Depths:
         """Return how many messages are visible, in flight and delayed now, approximately."""
         return self._state.depths(self._store.reader, self._parts.clock.gateway_ms())
 
+    def oldest_age_s(self) -> float | None:
+        """Return how long ago the oldest message was sent, in seconds; None where there is none."""
+        has_moved = self._state.has_moved
+        sent_ms = oldest_sent_ms(self._store.reader, self.record.number, has_moved=has_moved)
+        if sent_ms is None:
+            return None
+        return max(self._parts.clock.gateway_ms() - sent_ms, 0) / 1000
+
     def message_id(self, row_id: int) -> str:
         """Return the message id that clients see."""
         return message_id(self.record.uid, row_id)
 
+    def sequence_number(self, row_id: int) -> str | None:
+        """Return the sequence number that clients see; None where the queue has none."""
+        return None
+
+    def message_id_of(self, received: Received) -> str:
+        """Return the message id that clients see of a message in a receiver's hands."""
+        return received.message_id or self.message_id(received.row_id)
+
     def receipt_handle(self, received: Received) -> str:
         """Return the receipt handle that clients get."""
         return make_handle(received.row_id, received.nonce)
-
-    def mark_deleted(self) -> None:
-        """Refuse everything from now on, and tell those who wait."""
-        super().mark_deleted()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def wake_due(self) -> None:
-        """Wake receivers for what has become visible by now; the timer's callback."""
-        self._timer = None
-        self._timer_at_ms = NEVER_MS
-        if self._state.next_visible_ms <= self._parts.clock.gateway_ms():
-            self._waiters.wake(self._state.hidden)
-        if self._waiters:
-            self._arm_timer()
-
-    # --- inside ----------------------------------------------------------------------------------
-
-    def _execute(self, work: Callable[[sqlite3.Connection, int], Result]) -> asyncio.Future[Result]:
-        """Run `work` in the open batch, all or nothing, and have the counters written."""
-        if self._deleted:
-            raise QueueDoesNotExist
-
-        def operation(connection: sqlite3.Connection) -> Result:
-            if self._deleted:
-                raise QueueDoesNotExist
-            state = self._state
-            before = state.values()
-            try:
-                now_ms = self._parts.clock.gateway_ms()
-                state.settle(connection, min(now_ms, self._settle_limit_ms()))
-                result = work(connection, now_ms)
-                if state.values() != before:
-                    state.save(connection)
-            except BaseException:
-                state.restore(before)
-                raise
-            return result
-
-        future = self._store.execute(operation)
-        future.add_done_callback(self._after_operation)
-        return future
-
-    def _after_operation(self, future: asyncio.Future[Result]) -> None:
-        # Asking for the exception also keeps asyncio from logging that nobody did.
-        if not future.cancelled() and future.exception() is None and self._waiters:
-            self._arm_timer()
-
-    def _arm_timer(self) -> None:
-        """Have receivers woken when the next hidden message becomes visible, or is already."""
-        at_ms = self._state.next_visible_ms
-        if at_ms == NEVER_MS or at_ms >= self._timer_at_ms or self._deleted:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        delay_s = max((at_ms - self._parts.clock.gateway_ms()) / 1000, _SHORTEST_TIMER_S)
-        self._timer_at_ms = at_ms
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self.wake_due)

@@ -25,6 +25,7 @@ SETTLE_STEP: Final = 2000
 _COLUMNS: Final = "next_sequence, read_position, messages, hidden, in_flight, delayed, settled_ms"
 _LOAD: Final = f"SELECT {_COLUMNS} FROM sqs_queue WHERE queue = ?"  # noqa: S608 - constants
 _SAVE: Final = f"UPDATE sqs_queue SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE queue = ?"  # noqa: S608
+_MOVED: Final = "SELECT 1 FROM sqs_moved WHERE queue = ? LIMIT 1"
 _EARLIEST: Final = (
     "SELECT visible_at_ms FROM sqs_hidden WHERE queue = ? ORDER BY visible_at_ms LIMIT 1"
 )
@@ -67,13 +68,18 @@ class QueueState:
         delayed: Those of them never received and visible after `settled_ms` only.
         settled_ms: Gateway time up to which the counters have followed.
         next_visible_ms: No hidden message becomes visible earlier; not kept on disk.
+        next_available_ms: When the first message group is, or was, available; FIFO queues only, not
+            kept on disk.
+        has_moved: Whether it may hold messages that were moved here; not kept on disk.
     """
 
     __slots__ = (
         "delayed",
+        "has_moved",
         "hidden",
         "in_flight",
         "messages",
+        "next_available_ms",
         "next_sequence",
         "next_visible_ms",
         "queue",
@@ -91,14 +97,17 @@ class QueueState:
         self.delayed = 0
         self.settled_ms = 0
         self.next_visible_ms = NEVER_MS
+        self.next_available_ms = NEVER_MS
+        self.has_moved = False
 
     def load(self, connection: sqlite3.Connection) -> bool:
         """Read what was committed; False where the queue has no row (any more)."""
         row = connection.execute(_LOAD, (self.queue,)).fetchone()
         if row is None:
             return False
-        self.restore((*row, NEVER_MS))
+        self.restore((*row, NEVER_MS, NEVER_MS))
         self.find_next_visible(connection)
+        self.has_moved = connection.execute(_MOVED, (self.queue,)).fetchone() is not None
         return True
 
     def save(self, connection: sqlite3.Connection) -> None:
@@ -116,6 +125,7 @@ class QueueState:
             self.delayed,
             self.settled_ms,
             self.next_visible_ms,
+            self.next_available_ms,
         )
 
     def restore(self, values: tuple[int, ...]) -> None:
@@ -129,6 +139,7 @@ class QueueState:
             self.delayed,
             self.settled_ms,
             self.next_visible_ms,
+            self.next_available_ms,
         ) = values
 
     @property

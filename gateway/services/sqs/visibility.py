@@ -10,19 +10,41 @@ from __future__ import annotations
 import hmac
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.services.sqs.attributes import MAX_VISIBILITY_TIMEOUT_S
 from gateway.services.sqs.errors import InvalidParameterValue, MessageNotInflight
-from gateway.services.sqs.receive import Received
+from gateway.services.sqs.messages import Received
 from gateway.services.sqs.removal import remove_row
 from gateway.services.sqs.state import QueueState
 
-__all__ = ["change_visibility", "delete", "let_go"]
+__all__ = ["Held", "change_visibility", "delete", "held_by", "let_go"]
 
 _HELD: Final = (
     "SELECT nonce, visible_at_ms, receive_count, received_ms FROM sqs_hidden WHERE id = ?"
 )
+
+
+class Held(NamedTuple):
+    """A message in the hands of who received it last.
+
+    Attributes:
+        visible_at_ms: When it is, or was, visible again; gateway time.
+        receive_count: How often it has been received.
+        received_ms: When it was received last; gateway time.
+    """
+
+    visible_at_ms: int
+    receive_count: int
+    received_ms: int
+
+
+def held_by(connection: sqlite3.Connection, row_id: int, nonce: bytes) -> Held | None:
+    """Return a message that this nonce is the latest of; None where it is not, or has gone."""
+    row = connection.execute(_HELD, (row_id,)).fetchone()
+    if row is None or row[0] is None or not hmac.compare_digest(row[0], nonce):
+        return None
+    return Held(*row[1:])
 
 
 def delete(connection: sqlite3.Connection, state: QueueState, row_id: int, nonce: bytes) -> bool:
@@ -30,8 +52,7 @@ def delete(connection: sqlite3.Connection, state: QueueState, row_id: int, nonce
 
     A message that is visible again can still be deleted by who received it last.
     """
-    held = connection.execute(_HELD, (row_id,)).fetchone()
-    if not _is_valid(held, nonce):
+    if held_by(connection, row_id, nonce) is None:
         return False
     return remove_row(connection, state, row_id)
 
@@ -52,13 +73,13 @@ def change_visibility(
             for longer than 12 hours in all.
         MessageNotInflight: It is visible already.
     """
-    held = connection.execute(_HELD, (row_id,)).fetchone()
-    if held is None or not _is_valid(held, nonce):
+    held = held_by(connection, row_id, nonce)
+    if held is None:
         raise InvalidParameterValue(
             "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is "
             "not available for visibility timeout change."
         )
-    _, visible_at_ms, receive_count, received_ms = held
+    visible_at_ms, receive_count, received_ms = held
     if visible_at_ms <= now_ms:
         raise MessageNotInflight
     if now_ms + timeout_ms - received_ms > MAX_VISIBILITY_TIMEOUT_S * 1000:
@@ -82,10 +103,10 @@ def let_go(connection: sqlite3.Connection, state: QueueState, received: Iterable
     """
     count = 0
     for message in received:
-        held = connection.execute(_HELD, (message.row_id,)).fetchone()
-        if held is None or not _is_valid(held, message.nonce):
+        held = held_by(connection, message.row_id, message.nonce)
+        if held is None:
             continue
-        _, visible_at_ms, receive_count, _ = held
+        visible_at_ms, receive_count, _ = held
         state.note_shown(visible_at_ms, receive_count)
         state.note_hidden(message.visible_since_ms, receive_count - 1)
         first_wall_ms = message.first_received_wall_ms if receive_count > 1 else None
@@ -96,7 +117,3 @@ def let_go(connection: sqlite3.Connection, state: QueueState, received: Iterable
         )
         count += 1
     return count
-
-
-def _is_valid(held: tuple[bytes | None, int, int, int] | None, nonce: bytes) -> bool:
-    return held is not None and held[0] is not None and hmac.compare_digest(held[0], nonce)

@@ -19,6 +19,7 @@ from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
 from gateway.store import Store, StoreSettings
+from gateway.store.encryption import KeyRing
 
 ACCOUNT = "000000000000"
 KEY = AccessKey.generate()
@@ -58,9 +59,16 @@ class SqsServing:
         clock = Clock(system_sources())
         settings = StoreSettings(synchronous="OFF", reserve_bytes=8 * 1024 * 1024)
         self.store = Store(self._folder / "weir.db", settings, clock, self.metrics)
+        self.keys = KeyRing.open(self._folder, {})
         registry = await Registry.open(self._folder / "registry.json")
         self.service = SqsService(
-            self.store, registry, clock, self.metrics, region="us-east-1", account=ACCOUNT
+            self.store,
+            registry,
+            clock,
+            self.metrics,
+            region="us-east-1",
+            account=ACCOUNT,
+            keys=self.keys,
         )
         await self.service.start()
         self._endpoint = AwsEndpoint(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -37,6 +38,34 @@ def trace(data_type: str, **value: object) -> dict[str, object]:
     return {**BODY, "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": data_type, **value}}}
 
 
+Refusal = tuple[str, dict[str, object], tuple[str, str, int]]
+
+
+def create(expected: tuple[str, str, int], **attributes: str) -> Refusal:
+    return "CreateQueue", {"QueueName": "x", "Attributes": attributes}, expected
+
+
+def configure(operation: str, expected: tuple[str, str, int], **members: object) -> Refusal:
+    return operation, {"QueueUrl": QUEUE, **members}, expected
+
+
+def permit(
+    expected: tuple[str, str, int],
+    label: str = "a",
+    accounts: Sequence[str] = ("111111111111",),
+    actions: Sequence[str] = ("SendMessage",),
+) -> Refusal:
+    members = {"Label": label, "AWSAccountIds": list(accounts), "Actions": list(actions)}
+    return configure("AddPermission", expected, **members)
+
+
+def redrive(name: str) -> str:
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
+
+
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "SQS:*", "Resource": "*"}
+MANY_STATEMENTS = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT] * 21})
 ELEVEN = [f"e{n}" for n in range(11)]
 LARGE = {
     "QueueUrl": QUEUE,
@@ -56,7 +85,10 @@ HEAVY = {  # the attributes count, a wrong one too
 INVALID = ("InvalidParameterValueException", "InvalidParameterValue", 400)
 MISSING = ("MissingRequiredParameterException", "MissingParameter", 400)
 NO_QUEUE = ("QueueDoesNotExist", OLD + "NonExistentQueue", 400)
-NOT_YET = ("UnsupportedOperation", OLD + "UnsupportedOperation", 400)
+UNSUPPORTED = ("UnsupportedOperation", OLD + "UnsupportedOperation", 400)
+WRONG_NAME = ("InvalidAttributeName", "InvalidAttributeName", 400)
+WRONG_VALUE = ("InvalidAttributeValue", "InvalidAttributeValue", 400)
+OVER_LIMIT = ("OverLimit", "OverLimit", 403)
 NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
 
 
@@ -80,10 +112,20 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
         ("SendMessage", {"MessageBody": "x"}, MISSING),
         ("CreateQueue", {}, MISSING),
         ("CreateQueue", {"QueueName": "not a name"}, INVALID),
-        ("CreateQueue", {"QueueName": "orders.fifo", "Attributes": {"FifoQueue": "true"}}, INVALID),
-        ("CreateQueue", {"QueueName": "x", "Attributes": {"FifoQueue": "true"}}, NOT_YET),
-        ("CreateQueue", {"QueueName": "x", "Attributes": {"RedrivePolicy": "{}"}}, NOT_YET),
-        ("CreateQueue", {"QueueName": "x", "tags": {"a": "b"}}, NOT_YET),
+        ("CreateQueue", {"QueueName": "orders.fifo"}, INVALID),
+        create(INVALID, FifoQueue="true"),
+        create(WRONG_NAME, FifoQueue="false"),
+        create(WRONG_NAME, ContentBasedDeduplication="true"),
+        create(WRONG_NAME, SqsManagedSseEnabled="true", KmsMasterKeyId="alias/aws/sqs"),
+        create(WRONG_VALUE, KmsDataKeyReusePeriodSeconds="59"),
+        create(WRONG_VALUE, Policy="{}"),
+        create(INVALID, Policy=MANY_STATEMENTS),  # CreateQueue has no OverLimit
+        create(INVALID, RedrivePolicy="{}"),
+        create(INVALID, RedrivePolicy=redrive("none")),
+        create(INVALID, RedrivePolicy=redrive("errors.fifo")),
+        create(WRONG_VALUE, RedriveAllowPolicy="{}"),
+        create(INVALID, RedriveAllowPolicy='{"redrivePermission":"byQueue"}'),
+        ("CreateQueue", {"QueueName": "x", "tags": {"aws:a": "b"}}, INVALID),
         (
             "CreateQueue",
             {"QueueName": "errors", "Attributes": {"MaximumMessageSize": "1024"}},
@@ -109,20 +151,54 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
         ("ListQueues", {"MaxResults": 1, "NextToken": "ä"}, INVALID),
         ("ListQueues", {"MaxResults": 1, "NextToken": "x"}, INVALID),
         ("ListQueues", {"MaxResults": 1, "NextToken": "???"}, INVALID),
+        # configuring
+        configure("SetQueueAttributes", MISSING, Attributes={}),
+        configure("SetQueueAttributes", MISSING),
+        configure("SetQueueAttributes", WRONG_NAME, Attributes={"Colour": "red"}),
+        configure("SetQueueAttributes", WRONG_NAME, Attributes={"QueueArn": "a"}),
+        configure("SetQueueAttributes", WRONG_NAME, Attributes={"FifoQueue": "true"}),
+        configure("SetQueueAttributes", WRONG_VALUE, Attributes={"DelaySeconds": "901"}),
+        configure("SetQueueAttributes", OVER_LIMIT, Attributes={"Policy": MANY_STATEMENTS}),
+        configure("SetQueueAttributes", INVALID, Attributes={"RedrivePolicy": redrive("errors")}),
+        configure("TagQueue", MISSING, Tags={}),
+        configure("TagQueue", INVALID, Tags={"k": "v" * 257}),
+        configure("TagQueue", INVALID, Tags={f"k{n}": "" for n in range(51)}),
+        configure("UntagQueue", MISSING, TagKeys=[]),
+        configure("UntagQueue", INVALID, TagKeys=[""]),
+        permit(INVALID, label="a b"),
+        permit(INVALID, accounts=["me"]),
+        permit(INVALID, actions=["DeleteQueue"]),
+        permit(INVALID, actions=["Dance"]),
+        permit(OVER_LIMIT, actions=["SendMessage"] * 8),
+        configure("RemovePermission", INVALID, Label="none"),
+        configure("ListDeadLetterSourceQueues", INVALID, MaxResults=0),
+        configure("ListDeadLetterSourceQueues", INVALID, MaxResults=1, NextToken="x"),
+        *(
+            (operation, {"QueueUrl": NONE, **parameters}, NO_QUEUE)
+            for operation, parameters in [
+                ("SetQueueAttributes", {"Attributes": {"DelaySeconds": "1"}}),
+                ("PurgeQueue", {}),
+                ("TagQueue", {"Tags": {"a": "b"}}),
+                ("UntagQueue", {"TagKeys": ["a"]}),
+                ("ListQueueTags", {}),
+                ("ListDeadLetterSourceQueues", {}),
+                ("RemovePermission", {"Label": "none"}),
+                ("AddPermission", {"Label": "a", "AWSAccountIds": ["1" * 12], "Actions": ["*"]}),
+            ]
+        ),
         # sending
         ("SendMessage", {**BODY, "MessageBody": ""}, MISSING),
         ("SendMessage", {**BODY, "MessageBody": "x" * 2049}, INVALID),
         ("SendMessage", {**BODY, "MessageBody": "\x00"}, ("InvalidMessageContents",) * 2 + (400,)),
         ("SendMessage", {**BODY, "DelaySeconds": 901}, INVALID),
         ("SendMessage", {**BODY, "DelaySeconds": -1}, INVALID),
-        ("SendMessage", {**BODY, "MessageGroupId": "g"}, NOT_YET),
         ("SendMessage", {**BODY, "MessageDeduplicationId": "d"}, INVALID),
         ("SendMessage", attribute("Text", StringValue="x"), INVALID),
         ("SendMessage", attribute("String", StringValue=""), INVALID),
         ("SendMessage", attribute("String", BinaryValue=b"x"), INVALID),
         ("SendMessage", attribute("Binary", BinaryValue=b"x", StringValue="x"), INVALID),
         ("SendMessage", attribute("Number", StringValue="ten"), INVALID),
-        ("SendMessage", attribute("String", StringListValues=["x"]), NOT_YET),
+        ("SendMessage", attribute("String", StringListValues=["x"]), UNSUPPORTED),
         ("SendMessage", {**attribute("String", StringValue="x" * 2042)}, INVALID),
         ("SendMessage", trace("Number", StringValue="1"), INVALID),
         ("SendMessage", trace("Binary", BinaryValue=b"x"), INVALID),
@@ -160,12 +236,6 @@ NO_HANDLE = ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404)
         ),
         ("SendMessageBatch", HEAVY, ("BatchRequestTooLong", OLD + "BatchRequestTooLong", 400)),
         ("SendMessageBatch", LARGE, ("BatchRequestTooLong", OLD + "BatchRequestTooLong", 400)),
-        # what is not there yet
-        ("PurgeQueue", {"QueueUrl": QUEUE}, NOT_YET),
-        ("SetQueueAttributes", {"QueueUrl": QUEUE, "Attributes": {}}, NOT_YET),
-        ("TagQueue", {"QueueUrl": QUEUE, "Tags": {}}, NOT_YET),
-        ("ListQueueTags", {"QueueUrl": QUEUE}, NOT_YET),
-        ("StartMessageMoveTask", {"SourceArn": "arn:aws:sqs:us-east-1:0:errors"}, NOT_YET),
     ],
 )
 def test_refusals(
@@ -174,6 +244,30 @@ def test_refusals(
     assert _refusal(serving, operation, parameters) == expected
     assert serving.call(serving.service.find(QUEUE).depths).visible == 0, "something was kept"
     assert serving.service.names() == ["errors"]
+
+
+def test_a_queue_that_was_purged_within_a_minute(serving: SqsServing) -> None:
+    sqs = serving.client()
+    url = sqs.create_queue(QueueName="purged")["QueueUrl"]
+    try:
+        sqs.purge_queue(QueueUrl=url)
+        expected = ("PurgeQueueInProgress", OLD + "PurgeQueueInProgress", 403)
+        assert _refusal(serving, "PurgeQueue", {"QueueUrl": url}) == expected
+        with pytest.raises(sqs.exceptions.PurgeQueueInProgress):
+            sqs.purge_queue(QueueUrl=url)
+    finally:
+        sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_label_that_is_taken(serving: SqsServing) -> None:
+    sqs = serving.client()
+    url = sqs.create_queue(QueueName="labelled")["QueueUrl"]
+    try:
+        members = {"Label": "a", "AWSAccountIds": ["111111111111"], "Actions": ["*"]}
+        sqs.add_permission(QueueUrl=url, **members)
+        assert _refusal(serving, "AddPermission", {"QueueUrl": url, **members}) == INVALID
+    finally:
+        sqs.delete_queue(QueueUrl=url)
 
 
 def test_messages_that_are_not_in_flight(serving: SqsServing) -> None:

@@ -95,12 +95,6 @@ def test_a_command_that_is_not_there_yet_says_so(
     assert err.endswith(".\n")
 
 
-def test_the_aws_cli_is_told_where_the_gateway_is(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["queue"])
-    # Version 1 heeds no variable for SQS, and would ask AWS itself.
-    assert 'aws --endpoint-url "$AWS_ENDPOINT_URL" sqs ' in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -116,6 +110,10 @@ def test_the_aws_cli_is_told_where_the_gateway_is(capsys: pytest.CaptureFixture[
         (["client", "shwo"], "'shwo'"),
         (["client", "show"], "ID"),
         (["client", "list", "x"], "client list does not take x"),
+        (["queue"], "ACTION"),
+        (["queue", "send", "a", "b", "--delays", "1"], "did you mean --delay?"),
+        (["queue", "send", "a", "b", "--delay", "soon"], "invalid int value"),
+        (["queue", "send", "a", "b", "--file", "c"], "not allowed with"),
         (["status", "--config", "a", "--data-dir", "b"], "not allowed with"),
     ],
 )
@@ -134,6 +132,7 @@ def test_wrong_arguments_exit_with_2(
         ["--help"],
         ["pub", "a", "--data-dir", "/nowhere"],
         ["client", "list", "--data-dir", "/nowhere"],
+        ["queue", "receive", "a", "--data-dir", "/nowhere"],
     ],
 )
 def test_a_client_imports_nothing_heavy(arguments: list[str]) -> None:

@@ -132,15 +132,19 @@ def test_one_rule_is_named_alone_and_many_are_listed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("queue", "why"),
     [
-        ("too hot", "a queue's name has 1 to 80 letters, digits, hyphens and underscores."),
-        ("hot.fifo", "FIFO queues are not there yet; use a name without .fifo."),
+        (
+            "too hot",
+            "no queue can have the name 'too hot': a queue's name has 1 to 80 letters, digits, "
+            "hyphens and underscores.",
+        ),
+        ("hot.fifo", "'hot.fifo' is a FIFO queue, to which no rule can send, here as on AWS."),
     ],
 )
 def test_a_name_that_no_queue_can_have(folder: Path, queue: str, why: str) -> None:
     add_rule(folder, "one", rule("SELECT * FROM 'a'", queue=queue))
     verdict = judge(folder / "weir.toml")
     (warning,) = verdict.warnings
-    assert warning.endswith(f"but no queue can have the name {queue!r}: {why}")
+    assert warning.endswith(f"but {why}")
     assert verdict.lines_to_add == []
 
 

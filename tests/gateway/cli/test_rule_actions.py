@@ -76,7 +76,7 @@ def test_a_rule_that_does_not_fire_has_none(
     ("action", "problem"),
     [
         (sqs("no good"), "no queue can have the name 'no good': a queue's name has 1 to 80"),
-        (sqs("a.fifo"), "no queue can have the name 'a.fifo': FIFO queues are not there yet"),
+        (sqs("a.fifo"), "'a.fifo' is a FIFO queue, to which no rule can send, here as on AWS"),
         (republish("x/${t}"), "cannot republish to 'x/#': the topic name 'x/#' holds a wildcard"),
         (republish("${e}"), "cannot republish to '': a topic name is empty"),
         (republish("$$aws/things/${e}t/jobs/x"), "cannot republish to '$aws/things/t/jobs/x': it"),

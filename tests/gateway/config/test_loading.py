@@ -126,6 +126,14 @@ WRONG = [
         MINIMAL + '[[sqs.queues]]\nname = "a"\n[[sqs.queues]]\nname = "a"\n',
         'weir.toml:6: two queues are named "a"; rename or remove one of them',
     ),
+    (
+        MINIMAL + '[[sqs.queues]]\nname = "a"\ndead_letter_queue = "b"\n',
+        'weir.toml:5: dead_letter_queue is "b", but no queue in this file is named so; add it',
+    ),
+    (
+        MINIMAL + '[[sqs.queues]]\nname = "a.fifo"\n',
+        'weir.toml:4: name is "a.fifo", which is a FIFO queue\'s; set fifo = true',
+    ),
     (MINIMAL + '[[sqs.queues]]\nname = "a b"\n', 'weir.toml:4: the queue\'s name "a b" cannot'),
     (
         MINIMAL + '[[mqtt.listeners]]\nbind = "0.0.0.0:1883"\nanonymous = true\n',

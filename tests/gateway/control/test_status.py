@@ -15,6 +15,7 @@ from gateway.engine.tally import ActionStatus, RuleStatus
 from gateway.services.dynamodb import TableStatus
 from gateway.services.functions import FunctionStatus
 from gateway.services.s3 import BucketStatus
+from gateway.services.sqs import QueueStatus
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ from gateway.services.s3 import BucketStatus
         (status.BucketStatus, BucketStatus),
         (status.TableStatus, TableStatus),
         (status.MetricStatus, MetricStatus),
+        (status.QueueStatus, QueueStatus),
     ],
 )
 def test_a_document_has_the_keys_of_what_is_reported(document: Any, value: Any) -> None:

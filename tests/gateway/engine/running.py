@@ -28,6 +28,7 @@ from gateway.mqtt.packets import Publish
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
 from gateway.store import Store, StoreSettings
+from gateway.store.encryption import KeyRing
 from rules.outside import NOTHING_OUTSIDE
 from tests.rig.fake_time import FakeTime
 from tests.rig.mqtt_bench import body, split
@@ -172,7 +173,13 @@ async def running(
         registry = await Registry.open(folder / "registry.json")
         here = Running(folder, time, store, clock, metrics)
         here.service = SqsService(
-            store, registry, clock, metrics, region="us-east-1", account=ACCOUNT
+            store,
+            registry,
+            clock,
+            metrics,
+            region="us-east-1",
+            account=ACCOUNT,
+            keys=KeyRing.open(folder, {}),
         )
         await here.service.start()
         for name in queues or ("alarms",):

@@ -12,6 +12,7 @@ from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs import Queue, Received, SqsService
 from gateway.store import Store, StoreSettings
+from gateway.store.encryption import KeyRing
 from tests.rig.fake_time import FakeTime
 
 ACCOUNT = "000000000000"
@@ -37,6 +38,7 @@ class Bench:
         settings = StoreSettings(synchronous="OFF", reserve_bytes=8 * 1024 * 1024)
         self.store = Store(self.folder / "weir.db", settings, clock, self.metrics)
         try:
+            self.keys = KeyRing.open(self.folder, {})
             self.registry = await Registry.open(self.folder / "registry.json")
             self.service = SqsService(
                 self.store,
@@ -45,6 +47,7 @@ class Bench:
                 self.metrics,
                 region="us-east-1",
                 account=ACCOUNT,
+                keys=self.keys,
             )
             await self.service.start()
         except BaseException:

@@ -19,7 +19,6 @@ from gateway.services.sqs.errors import (
     InvalidParameterValue,
     QueueDoesNotExist,
     QueueNameExists,
-    UnsupportedOperation,
 )
 from tests.gateway.services.sqs.bench import Bench, bodies
 
@@ -30,8 +29,8 @@ def test_creating_again_returns_the_same_queue(run: Callable, bench: Bench) -> N
             queue = await bench.queue(VisibilityTimeout="5")
             assert await bench.queue() is queue
             assert await bench.queue(VisibilityTimeout="5", DelaySeconds="0") is queue
-            with pytest.raises(QueueNameExists):
-                await bench.queue(VisibilityTimeout="6")
+            with pytest.raises(QueueNameExists, match="different value for attribute DelaySeconds"):
+                await bench.queue(VisibilityTimeout="5", DelaySeconds="6")
             await bench.reopen()
             again = bench.service.find("q")
             assert again.record == queue.record
@@ -76,11 +75,10 @@ def test_names_that_are_refused(run: Callable, bench: Bench, name: str) -> None:
         ("ReceiveMessageWaitTimeSeconds", "21", InvalidAttributeValue),
         ("QueueArn", "arn:aws:sqs:us-east-1:0:q", InvalidAttributeName),
         ("Colour", "red", InvalidAttributeName),
-        ("FifoQueue", "true", UnsupportedOperation),
-        ("RedrivePolicy", "{}", UnsupportedOperation),
-        ("SqsManagedSseEnabled", "true", UnsupportedOperation),
-        ("KmsMasterKeyId", "alias/aws/sqs", UnsupportedOperation),
-        ("Policy", "{}", UnsupportedOperation),
+        ("FifoQueue", "true", InvalidParameterValue),
+        ("FifoQueue", "false", InvalidAttributeName),
+        ("RedrivePolicy", "{}", InvalidParameterValue),
+        ("Policy", "{}", InvalidAttributeValue),
     ],
 )
 def test_attributes_that_are_refused(

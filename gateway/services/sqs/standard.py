@@ -1,70 +1,45 @@
-"""The sending half of a queue: from a body to a row in the store's open batch.
+"""A standard queue: from a body to a row in the store's open batch, and its rows' way out.
 
 Owns the way that every message takes, and that a batch's counters are written once. Nothing is
 drawn, digested or asked of a clock per message: times are read once per batch, ids follow from the
 row.
-
-The counters in memory are those of the open batch. A failed batch, and all that gathered behind it,
-never happened: `reload` reads what was committed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, final
 
-from gateway.services.sqs.batch import ROW_BYTES, SharedParts
+from gateway.services.sqs import visibility
+from gateway.services.sqs.batch import INSERT_MESSAGE, ROW_BYTES, SharedParts
 from gateway.services.sqs.bodies import PLAIN, check_body
+from gateway.services.sqs.dead_letters import Letter
 from gateway.services.sqs.errors import QueueDoesNotExist
-from gateway.services.sqs.names import DELAYED_RANGE, SEQUENCE_BITS
-from gateway.services.sqs.polling import Waiters
+from gateway.services.sqs.messages import NewMessage, Received
+from gateway.services.sqs.names import DELAYED_RANGE
+from gateway.services.sqs.queue import Queue
+from gateway.services.sqs.receive import take, visible_rows
 from gateway.services.sqs.record import QueueRecord
+from gateway.services.sqs.removal import remove_row
+from gateway.services.sqs.sealing.bodies import SEALED
 from gateway.services.sqs.state import NEVER_MS, QueueState
+from gateway.services.sqs.taking import Take, keep_origin
 
-__all__ = ["NewMessage", "SendingQueue"]
+__all__ = ["StandardQueue"]
 
 _NO_BATCH: Final = -1
 
 
 @final
-class NewMessage:
-    """A message to send.
-
-    Attributes:
-        body: The body, UTF-8, already checked.
-        delay_s: How long to hide it; None for what the queue says.
-        attributes: Message and system attributes as `message_attributes.encode` makes them.
-        sender: The access key that sends it; None for a rule.
-    """
-
-    __slots__ = ("attributes", "body", "delay_s", "sender")
-
-    def __init__(
-        self,
-        body: bytes,
-        *,
-        delay_s: int | None = None,
-        attributes: bytes | None = None,
-        sender: str | None = None,
-    ) -> None:
-        self.body = body
-        self.delay_s = delay_s
-        self.attributes = attributes
-        self.sender = sender
-
-
-class SendingQueue:
-    """What of a queue has to do with sending.
+class StandardQueue(Queue):
+    """A standard queue.
 
     Args:
         record: Its name, number and attributes.
         state: Its counters as they were committed.
         parts: What all queues share.
-
-    Attributes:
-        record: Its name, number and attributes.
     """
 
     __slots__ = (
@@ -72,58 +47,39 @@ class SendingQueue:
         "_committed",
         "_counted_sequence",
         "_delay_s",
-        "_deleted",
-        "_first_row",
         "_insert",
         "_max_bytes",
-        "_parts",
         "_pending_visible_ms",
+        "_sent_flags",
         "_sent_gateway_ms",
         "_sent_wall_ms",
-        "_state",
-        "_store",
-        "_waiters",
-        "_wall_trusted",
-        "record",
     )
 
     def __init__(self, record: QueueRecord, state: QueueState, parts: SharedParts) -> None:
-        self._parts = parts
-        self._store = parts.store
         self._insert = parts.messages
-        self._state = state
-        self._waiters = Waiters(parts.wait_limit)
-        self._first_row = record.number << SEQUENCE_BITS
         self._batch = _NO_BATCH
         self._committed: asyncio.Future[None] | None = None
         self._counted_sequence = state.next_sequence
-        self._deleted = False
         self._pending_visible_ms = NEVER_MS
         self._sent_gateway_ms = 0
         self._sent_wall_ms = 0
-        self._wall_trusted = 0
-        self.configure(record)
+        self._sent_flags = 0
+        super().__init__(record, state, parts)
 
     def configure(self, record: QueueRecord) -> None:
         """Take over a changed record."""
-        self.record = record
+        super().configure(record)
         self._max_bytes = record.attributes.max_message_bytes
         self._delay_s = record.attributes.delay_s
 
+    # --- sending -------------------------------------------------------------------------------
+
     def send(self, body: bytes) -> None:
-        """Add a message to the open batch; it is kept once that is committed.
-
-        Args:
-            body: UTF-8, of the characters that AWS allows.
-
-        Raises:
-            SqsError: The body is empty, too large or not allowed, or the queue has been deleted.
-            StoreError: Nothing new is taken just now.
-        """
+        """Add a message to the open batch; it is kept once that is committed."""
         size_bytes = len(body)
         if not size_bytes or size_bytes > self._max_bytes or body.translate(None, PLAIN):
             check_body(body, self._max_bytes)
-        if self._delay_s:
+        if self._delay_s or self.bodies.sealed:
             self.add(NewMessage(body))
             return
         if self._batch != self._store.batch:
@@ -136,7 +92,7 @@ class SendingQueue:
                 self._first_row + sequence,
                 self._sent_gateway_ms,
                 self._sent_wall_ms,
-                self._wall_trusted,
+                self._sent_flags,
                 None,
                 None,
                 body,
@@ -150,7 +106,7 @@ class SendingQueue:
         """Add a checked message to the open batch; return its row.
 
         Raises:
-            QueueDoesNotExist: The queue has been deleted.
+            SqsError: The queue has been deleted, or its key cannot be used.
             StoreError: Nothing new is taken just now.
         """
         if self._batch != self._store.batch:
@@ -158,17 +114,20 @@ class SendingQueue:
         state = self._state
         delay_s = self._delay_s if message.delay_s is None else message.delay_s
         row_id = self._first_row + state.next_sequence + (DELAYED_RANGE if delay_s else 0)
-        size_bytes = len(message.body) + len(message.attributes or b"") + ROW_BYTES
+        body, flags = message.body, self._sent_flags
+        if self.bodies.sealed:
+            body, flags = self.bodies.seal(row_id, body), flags | SEALED
+        size_bytes = len(body) + len(message.attributes or b"") + ROW_BYTES
         self._store.add(
             self._insert,
             (
                 row_id,
                 self._sent_gateway_ms,
                 self._sent_wall_ms,
-                self._wall_trusted,
+                flags,
                 message.sender,
                 message.attributes,
-                message.body,
+                body,
             ),
             size_bytes,
         )
@@ -183,14 +142,7 @@ class SendingQueue:
         return row_id
 
     async def send_all(self, messages: Sequence[NewMessage]) -> list[int]:
-        """Send checked messages together; returns their rows once they are on disk.
-
-        Waits first while more is gathered than the store admits.
-
-        Raises:
-            QueueDoesNotExist: The queue has been deleted.
-            StoreError: They were not taken, none of them.
-        """
+        """Send checked messages together; returns their rows once they are on disk."""
         await self._parts.room()
         rows = [self.add(message) for message in messages]
         if self._committed is not None and rows:
@@ -204,7 +156,7 @@ class SendingQueue:
         clock = self._parts.clock
         self._sent_gateway_ms = clock.gateway_ms()
         self._sent_wall_ms = clock.wall_ms()
-        self._wall_trusted = int(clock.wall_trusted)
+        self._sent_flags = self._parts.flags()
         self._pending_visible_ms = NEVER_MS
         if not self._store.accepting:
             return  # the row will be refused, and nothing has to be committed
@@ -228,16 +180,109 @@ class SendingQueue:
         """Read the counters as they were committed: the open batch never happened."""
         self._batch = _NO_BATCH
         self._pending_visible_ms = NEVER_MS
-        self._state.load(self._store.reader)
+        super().reload()
         self._counted_sequence = self._state.next_sequence
 
     def mark_deleted(self) -> None:
         """Refuse everything from now on, and tell those who wait."""
-        self._deleted = True
         self._batch = _NO_BATCH
-        self._waiters.wake_all()
+        super().mark_deleted()
 
-    # --- inside an operation -------------------------------------------------------------------
+    def movable(self, connection: sqlite3.Connection, now_ms: int, most: int) -> list[int]:
+        """Return rows of messages that a receive might get now, in the order it would."""
+        return visible_rows(connection, self._state, now_ms, most)
+
+    # --- inside the transaction ------------------------------------------------------------------
+
+    def remove_rows(
+        self, connection: sqlite3.Connection, row_ids: Iterable[int], now_ms: int
+    ) -> int:
+        """Remove messages with all that is kept of them; return how many there were."""
+        return sum(remove_row(connection, self._state, row_id) for row_id in row_ids)
+
+    def take_in(
+        self,
+        connection: sqlite3.Connection,
+        letter: Letter,
+        received: tuple[int, int | None],
+        now_ms: int,
+    ) -> None:
+        """Take in a message as itself: visible now, behind what has been visible longer."""
+        row_id = self._take_row(connection, letter, letter.sent_gateway_ms, DELAYED_RANGE)
+        keep_origin(
+            connection,
+            self._state,
+            row_id,
+            letter,
+            received=received,
+            sent_gateway_ms=letter.sent_gateway_ms,
+            now_ms=now_ms,
+        )
+
+    def take_in_as_new(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> None:
+        """Take in a message of another queue as one that is sent now."""
+        clock = self._parts.clock
+        letter.sent_wall_ms, letter.flags = clock.wall_ms(), self._parts.flags()
+        self._take_row(connection, letter, now_ms, 0)
+
+    def _take_row(
+        self, connection: sqlite3.Connection, letter: Letter, sent_gateway_ms: int, bits: int
+    ) -> int:
+        state = self._state
+        row_id = self._first_row + state.next_sequence + bits
+        state.next_sequence += 1
+        state.messages += 1
+        self._counted_sequence += 1  # moved here, not sent
+        body, sealed = self.bodies.keep(row_id, letter.body, letter.came_from)
+        connection.execute(
+            INSERT_MESSAGE,
+            (
+                row_id,
+                sent_gateway_ms,
+                letter.sent_wall_ms,
+                letter.flags | sealed,
+                letter.sender,
+                letter.attributes,
+                body,
+            ),
+        )
+        return row_id
+
+    def _take_rows(self, connection: sqlite3.Connection, asked: Take) -> list[Received]:
+        return take(connection, self._state, asked)
+
+    def _delete(
+        self, connection: sqlite3.Connection, row_id: int, nonce: bytes, now_ms: int
+    ) -> bool:
+        return visibility.delete(connection, self._state, row_id, nonce)
+
+    def _change_visibility(
+        self,
+        connection: sqlite3.Connection,
+        row_id: int,
+        nonce: bytes,
+        timeout_ms: int,
+        now_ms: int,
+    ) -> None:
+        visibility.change_visibility(
+            connection, self._state, row_id, nonce, timeout_ms=timeout_ms, now_ms=now_ms
+        )
+
+    def _let_go(
+        self, connection: sqlite3.Connection, received: Sequence[Received], now_ms: int
+    ) -> int:
+        return visibility.let_go(connection, self._state, received)
+
+    # --- time ------------------------------------------------------------------------------------
+
+    def _may_have(self, now_ms: int) -> bool:
+        return self._state.may_have_visible(now_ms)
+
+    def _next_due_ms(self) -> int:
+        return self._state.next_visible_ms
+
+    def _due_count(self, now_ms: int) -> int:
+        return self._state.hidden
 
     def _sends_in_running_batch(self) -> bool:
         """Tell whether the batch that runs has sends, whose rows may follow later in it."""

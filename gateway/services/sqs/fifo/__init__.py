@@ -1,0 +1,1 @@
+"""FIFO queues: message groups in order, and each message once."""

@@ -1,0 +1,1 @@
+"""Encryption at rest of message bodies: sealed when sent, opened when received."""
