@@ -12,7 +12,20 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from gateway import __version__
-from gateway.cli import check, env, mqtt_clients, not_yet, pub, rule, run, status, tail
+from gateway.cli import (
+    check,
+    credentials,
+    env,
+    keys,
+    mqtt_clients,
+    not_yet,
+    pub,
+    queue,
+    rule,
+    run,
+    status,
+    tail,
+)
 from gateway.cli.output import abandon_output, report
 from gateway.errors import GatewayError, SettingsError
 
@@ -23,6 +36,20 @@ EXIT_FAILED: Final = 1
 EXIT_WRONG: Final = 2
 EXIT_INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it; commands that go on for ever end with 0."""
+
+_COMMANDS: Final = (
+    run,
+    check,
+    status,
+    mqtt_clients,
+    env,
+    credentials,
+    pub,
+    tail,
+    rule,
+    queue,
+    keys,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"weir {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for command in (run, check, status, mqtt_clients, env, pub, tail, rule):
+    for command in _COMMANDS:
         command.add_parser(commands)
     not_yet.add_parsers(commands)
     return parser

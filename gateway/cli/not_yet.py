@@ -18,8 +18,6 @@ COMMANDS: Final = {
     "doctor": "restart the gateway with weir run and read its log; weir check judges the settings",
     "thing": "things come with client certificates",
     "shadow": "device shadows come later",
-    "queue": "use the AWS CLI: "
-    'eval "$(weir env)"; aws --endpoint-url "$AWS_ENDPOINT_URL" sqs list-queues',
     "user": "passwords come later; listen on loopback meanwhile",
     "reload": "restart the gateway to apply changed settings",
 }

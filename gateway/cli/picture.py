@@ -157,12 +157,18 @@ def _hits(rule: RuleStatus) -> str:
 
 
 def _queue(queue: QueueStatus) -> Line:
-    return [
+    held = queue["visible"] + queue["in_flight"] + queue["delayed"]
+    line: Line = [
         (harmless(queue["name"]), ""),
         (f"{queue['visible']} waiting", "bold" if queue["visible"] else ""),
         (f"{queue['in_flight']} in flight", "dim"),
         (f"{queue['delayed']} delayed", "dim"),
     ]
+    if queue.get("fifo"):
+        line.append(("FIFO", "dim"))
+    if held and queue.get("is_dead_letter_queue"):
+        line.append(("dead letters", "bad"))
+    return line
 
 
 def _device(device: DeviceStatus) -> Line:

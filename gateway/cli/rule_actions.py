@@ -83,13 +83,15 @@ def loops(actions: Sequence[Rendered], topic_filter: str | None) -> Iterator[str
 
 
 def queue_fault(name: str) -> str:
-    """Return why no queue can have a name; empty if one can."""
-    from gateway.services.sqs.names import name_problem
+    """Return why no rule can send to a queue of this name; empty if one can."""
+    from gateway.services.sqs.names import is_fifo_name, name_problem
 
-    problem = name_problem(name)
-    if problem and not name.endswith(".fifo"):  # AWS's sentence is for the API's answers
+    if is_fifo_name(name):
+        return f"{name[:200]!r} is a FIFO queue, to which no rule can send, here as on AWS"
+    if name_problem(name, fifo=False):  # AWS's sentence is for the API's answers
         problem = "a queue's name has 1 to 80 letters, digits, hyphens and underscores"
-    return problem and f"no queue can have the name {name[:200]!r}: {problem}"
+        return f"no queue can have the name {name[:200]!r}: {problem}"
+    return ""
 
 
 def _refused(action: rules.Action, parameters: dict[str, object]) -> tuple[str, str]:

@@ -145,12 +145,14 @@ class MetricStatus(TypedDict):
 
 
 class QueueStatus(TypedDict):
-    """One queue, in messages."""
+    """One queue, in messages; it may be there for what another queue gives up on."""
 
     name: str
     visible: int
     in_flight: int
     delayed: int
+    fifo: NotRequired[bool]
+    is_dead_letter_queue: NotRequired[bool]
 
 
 class DeviceStatus(TypedDict):

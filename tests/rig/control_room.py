@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from gateway.broker import Broker, MqttSettings
 from gateway.broker.inspection import ClientDetails
 from gateway.clock import Clock, system_sources
 from gateway.control import ControlServer
+from gateway.control.routing import Endpoints
 from gateway.message import Message, Publisher
 from gateway.metrics import Metrics
 from gateway.store import Insert, Store, StoreSettings
@@ -157,6 +159,7 @@ class ControlRoom(OwnLoop):
         status: The status document.
         env: What `/v1/env` answers; None for no AWS endpoint.
         monotonic_s: The clock of the live values.
+        endpoints: Further endpoints.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class ControlRoom(OwnLoop):
         status: dict[str, object] | None = None,
         env: dict[str, str] | None = None,
         monotonic_s: Callable[[], float] = lambda: 0.0,
+        endpoints: Endpoints = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.data_dir = data_dir
@@ -176,6 +180,7 @@ class ControlRoom(OwnLoop):
         self._store_settings = StoreSettings(commit_interval_ms=commit_interval_ms)
         self._env = env
         self._monotonic_s = monotonic_s
+        self._endpoints = endpoints
 
     def publish(self, topic: str, payload: bytes = b"1", *, count: int = 1) -> None:
         """Publish as a device would, all in one turn of the loop."""
@@ -223,6 +228,7 @@ class ControlRoom(OwnLoop):
             client=lambda client_id: next(
                 (client for client in CLIENTS if client["client_id"] == client_id), None
             ),
+            endpoints=self._endpoints,
             monotonic_s=self._monotonic_s,
         )
         await server.start()
