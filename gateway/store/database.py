@@ -48,6 +48,9 @@ def open_database(
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -4096")
+        # What is deleted is zeroed where its page is written anyway. Debian's SQLite would write
+        # pages once more to the flash only because they have become free.
+        connection.execute("PRAGMA secure_delete = FAST")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except sqlite3.DatabaseError as error:

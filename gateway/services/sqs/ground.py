@@ -62,6 +62,9 @@ class QueueGround(ABC):
         "record",
     )
 
+    # What one message weighs against what may join a batch.
+    _weight = 1
+
     def __init__(self, record: QueueRecord, state: QueueState, parts: SharedParts) -> None:
         self._parts = parts
         self._store = parts.store

@@ -154,6 +154,7 @@ class Queue(QueueGround):
             return taken
 
         try:
+            await self._parts.turn(most * self._weight)
             return await self._execute(work, target), again
         except asyncio.CancelledError:
             abandoned = True
@@ -240,6 +241,7 @@ class Queue(QueueGround):
                     self._parts.deleted.value += deleted
             return outcomes
 
+        await self._parts.turn(len(rows) * self._weight)
         return await self._execute(work)
 
     async def change_visibility(self, handle: str, timeout_s: int) -> None:
@@ -253,6 +255,7 @@ class Queue(QueueGround):
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
             self._change_visibility(connection, row_id, nonce, timeout_s * 1000, now_ms)
 
+        await self._parts.turn(self._weight)
         await self._execute(work)
 
     async def expire(self) -> bool:

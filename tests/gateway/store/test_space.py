@@ -100,7 +100,7 @@ def test_a_store_reopened_at_its_limit_is_still_full(run: Run, tmp_path: Path) -
 
 def test_free_pages_are_given_back_in_small_steps(run: Run, tmp_path: Path) -> None:
     async def main() -> None:
-        settings = StoreSettings(checkpoint_bytes=64 * KIB)
+        settings = StoreSettings(checkpoint_bytes=16 * KIB)
         async with open_store(tmp_path, settings) as store:
             insert = await notes(store)
             for number in range(80):

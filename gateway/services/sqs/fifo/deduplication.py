@@ -21,14 +21,13 @@ from gateway.services.sqs.receipts import NONCE_BYTES
 __all__ = [
     "INTERVAL_MS",
     "attempt_key",
+    "claim",
     "content_id",
     "deduplication_key",
     "earlier_receive",
     "forget_old",
     "has_old",
     "keep_receive",
-    "remember",
-    "sent_before",
 ]
 
 INTERVAL_MS: Final = 5 * 60 * 1000
@@ -39,8 +38,11 @@ _STEP: Final = 500
 _DIGEST_BYTES: Final = 16
 _HOLD: Final = struct.Struct(f">q{NONCE_BYTES}s")
 
-_SENT: Final = "SELECT id, sent_ms FROM sqs_deduplication WHERE queue = ? AND key = ?"
-_REMEMBER: Final = "INSERT OR REPLACE INTO sqs_deduplication VALUES (?, ?, ?, ?)"
+_CLAIM: Final = (
+    "INSERT INTO sqs_deduplication VALUES (?, ?, ?, ?) ON CONFLICT (queue, key)"
+    " DO UPDATE SET sent_ms = excluded.sent_ms, id = excluded.id WHERE sent_ms <= ?"
+)
+_SENT: Final = "SELECT id FROM sqs_deduplication WHERE queue = ? AND key = ?"
 _ATTEMPT: Final = "SELECT holds FROM sqs_attempt WHERE queue = ? AND key = ? AND made_ms > ?"
 _KEEP_ATTEMPT: Final = "INSERT OR REPLACE INTO sqs_attempt VALUES (?, ?, ?, ?)"
 _OLD: Final = (
@@ -68,19 +70,26 @@ def deduplication_key(group_id: str | None, deduplication_id: str) -> bytes:
     return digest.digest()
 
 
-def sent_before(connection: sqlite3.Connection, queue: int, key: bytes, now_ms: int) -> int | None:
-    """Return the row of the message that was sent with this key in the interval; None without."""
-    found = connection.execute(_SENT, (queue, key)).fetchone()
-    if found is None or found[1] <= now_ms - INTERVAL_MS:
-        return None
-    return int(found[0])
-
-
-def remember(
+def claim(
     connection: sqlite3.Connection, queue: int, key: bytes, now_ms: int, row_id: int
-) -> None:
-    """Write down that a message has been sent."""
-    connection.execute(_REMEMBER, (queue, key, now_ms, row_id))
+) -> int | None:
+    """Write down that a message is sent, unless one was with this key in the interval.
+
+    Args:
+        connection: The store's.
+        queue: The queue's number.
+        key: What stands for the deduplication id.
+        now_ms: Gateway time.
+        row_id: The row that the message will have.
+
+    Returns:
+        The row of the message that was sent before; None where there is none.
+    """
+    row = (queue, key, now_ms, row_id, now_ms - INTERVAL_MS)
+    if connection.execute(_CLAIM, row).rowcount:
+        return None
+    (sent,) = connection.execute(_SENT, (queue, key)).fetchone()
+    return int(sent)
 
 
 def attempt_key(attempt_id: str) -> bytes:

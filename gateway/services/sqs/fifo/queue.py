@@ -47,6 +47,8 @@ class FifoQueue(Queue):
 
     __slots__ = ()
 
+    _weight = 2
+
     # --- sending ---------------------------------------------------------------------------------
 
     def send(self, body: bytes) -> None:
@@ -62,6 +64,7 @@ class FifoQueue(Queue):
         Of a message that was sent in the last five minutes, that is the row it had then.
         """
         await self._parts.room()
+        await self._parts.turn(len(messages) * self._weight)
         adds_bytes = sum(len(m.body) + len(m.attributes or b"") + _ROW_BYTES for m in messages)
 
         def work(connection: sqlite3.Connection, now_ms: int) -> list[int]:
@@ -77,11 +80,12 @@ class FifoQueue(Queue):
             message.group_id if by_group else None, deduplication_id
         )
         number = self.record.number
-        sent = deduplication.sent_before(connection, number, key, now_ms)
+        row_id = self._first_row + self._state.next_sequence
+        sent = deduplication.claim(connection, number, key, now_ms, row_id)
         if sent is not None:
             self._parts.deduplicated.value += 1
             return sent
-        row_id = self._next_row()
+        self._count_row()
         body, flags = message.body, self._parts.flags()
         if self.bodies.sealed:
             body, flags = self.bodies.seal(row_id, body), flags | SEALED
@@ -89,7 +93,6 @@ class FifoQueue(Queue):
         row = (row_id, now_ms, wall_ms, flags, message.sender, message.attributes, body)
         connection.execute(INSERT_MESSAGE, row)
         self._parts.sent.value += 1
-        deduplication.remember(connection, number, key, now_ms, row_id)
         visible_at_ms = now_ms + attributes.delay_s * 1000
         if attributes.delay_s:
             connection.execute(_DELAY, (row_id, number, visible_at_ms))
@@ -97,13 +100,9 @@ class FifoQueue(Queue):
         groups.append(connection, number, message.group_id, row_id, visible_at_ms)
         return row_id
 
-    def _next_row(self) -> int:
-        """Return the row of one more message."""
-        state = self._state
-        row_id = self._first_row + state.next_sequence
-        state.next_sequence += 1
-        state.messages += 1
-        return row_id
+    def _count_row(self) -> None:
+        self._state.next_sequence += 1
+        self._state.messages += 1
 
     def sequence_number(self, row_id: int) -> str | None:
         """Return the sequence number that clients see: 20 digits, growing with each message."""
@@ -151,7 +150,8 @@ class FifoQueue(Queue):
         self._take_letter(connection, letter, now_ms)
 
     def _take_letter(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> int:
-        row_id = self._next_row()
+        row_id = self._first_row + self._state.next_sequence
+        self._count_row()
         body, sealed = self.bodies.keep(row_id, letter.body, letter.came_from)
         flags = letter.flags | sealed
         row = (row_id, now_ms, letter.sent_wall_ms, flags, letter.sender, letter.attributes, body)

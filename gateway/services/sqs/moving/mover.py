@@ -43,6 +43,9 @@ _MAX_TASKS: Final = 100
 _STEP_MESSAGES: Final = 50
 _RETRY_S: Final = 5.0
 
+# How often one step looks again because receivers were faster.
+_LOOKS: Final = 10
+
 _NO_SOURCE: Final = "CouldNotDetermineMessageSource"
 
 
@@ -253,17 +256,25 @@ class Mover:
             SqsError: A queue is gone, or a message's source is not known.
             StoreError: The step could not be written down.
         """
-        source = self._find_queue(task.source)
-        if source is None:
+        for _ in range(_LOOKS):
+            source = self._existing_queue(task.source)
+            name = self._next_destination(task, source, most)
+            if name is None:
+                return 0
+            moved = await self._move(task, source, self._existing_queue(name), most)
+            if moved:
+                return moved
+            # Between the look and the transaction somebody has received what was there.
+        return 0
+
+    def _existing_queue(self, name: str) -> Queue:
+        queue = self._find_queue(name)
+        if queue is None:
             raise QueueDoesNotExist
-        now_ms = self._clock.gateway_ms()
-        first = source.movable(self._store.reader, now_ms, 1)
-        if not first:
-            return 0
-        name = self._destination(task, self._store.reader, source, first[0])
-        target = self._find_queue(name)
-        if target is None:
-            raise QueueDoesNotExist
+        return queue
+
+    async def _move(self, task: MoveTask, source: Queue, target: Queue, most: int) -> int:
+        name = target.record.name
 
         def work(connection: sqlite3.Connection, now_ms: int) -> int:
             moved = 0
@@ -271,7 +282,9 @@ class Mover:
                 raise QueueDoesNotExist
             for row_id in source.movable(connection, now_ms, most):
                 letter = read_letter(connection, source, row_id)
-                if letter is None or (task.destination or letter.source) != name:
+                if letter is None:
+                    continue  # gone, or changed on the disk
+                if (task.destination or letter.source) != name:
                     break  # the next step looks anew
                 move_as_new(connection, source, target, letter, now_ms)
                 moved += 1
@@ -279,16 +292,16 @@ class Mover:
                 rows.count_moved(connection, task.task, moved)
             return moved
 
-        moved = await source.change(work, target)
-        # Between the look and the transaction somebody may have received what was there.
-        return moved or await self._step(task, most)
+        return await source.change(work, target)
 
-    def _destination(
-        self, task: MoveTask, reader: sqlite3.Connection, source: Queue, row_id: int
-    ) -> str:
-        if task.destination is not None:
-            return task.destination
-        letter = read_letter(reader, source, row_id)
-        if letter is None or not letter.source:
-            raise InvalidParameterValue(_NO_SOURCE)
-        return letter.source
+    def _next_destination(self, task: MoveTask, source: Queue, most: int) -> str | None:
+        """Return where the first message goes that can be read; None where there is none."""
+        reader = self._store.reader
+        for row_id in source.movable(reader, self._clock.gateway_ms(), most):
+            letter = read_letter(reader, source, row_id)
+            if letter is None:
+                continue
+            if not (task.destination or letter.source):
+                raise InvalidParameterValue(_NO_SOURCE)
+            return task.destination or letter.source
+        return None
