@@ -18,6 +18,12 @@ import rules
 from benchmarks.bare_sqlite import insert_rate
 from benchmarks.generator import Ring, plain_payloads, reading_payloads, run
 from benchmarks.processes import Mosquitto, cpu_ns
+from benchmarks.queue_flash import flash
+from benchmarks.queue_flash import rows as rows_of_flash
+from benchmarks.queue_scale import QUICK, Scale, queue_scale_apart
+from benchmarks.queue_scale import rows as rows_of_scale
+from benchmarks.queues import queues
+from benchmarks.queues import rows as rows_of_queues
 from benchmarks.rules import measure as measure_rules
 from benchmarks.rules import rows as rows_of_rules
 from benchmarks.sessions import Figures, sessions
@@ -28,7 +34,17 @@ from benchmarks.statements import rows as rows_of_statements
 from benchmarks.statements import statements
 from tests.rig.gateway_process import GatewayProcess, resident_bytes
 
-GROUPS = ("routing", "durable", "sessions", "statements", "rules", "slow_actions", "at_rest")
+GROUPS = (
+    "routing",
+    "durable",
+    "sessions",
+    "statements",
+    "rules",
+    "slow_actions",
+    "queues",
+    "queue_scale",
+    "at_rest",
+)
 Row = tuple[str, str, str, str, str]
 PAYLOAD_BYTES = 256
 TOPIC = "bench/routing"
@@ -192,6 +208,11 @@ def measure(groups: Collection[str], rounds: int, seconds: float, folder: Path) 
         figures.update(measure_rules(rounds, seconds, folder))
     if "slow_actions" in groups:
         figures.update(slow_actions(rounds, folder))
+    if "queues" in groups:
+        figures.update(queues(rounds, seconds, folder))
+        figures.update(flash(folder))
+    if "queue_scale" in groups:
+        figures.update(queue_scale_apart(QUICK if rounds == 1 else Scale(), folder))
     if "routing" in groups:
         figures["generator"] = generator_alone(seconds)
     if "at_rest" in groups:
@@ -238,6 +259,11 @@ def table(figures: Figures) -> str:
         rows += rows_of_rules(figures)
     if "slow_http" in figures:
         rows += rows_of_slow_actions(figures)
+    if "queue_send" in figures:
+        rows += rows_of_queues(figures)
+        rows += rows_of_flash(figures)
+    if "queue_scale" in figures:
+        rows += rows_of_scale(figures)
     if "generator" in figures:
         rows += rows_of_generator(figures)
     if "at_rest" in figures:

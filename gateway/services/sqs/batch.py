@@ -32,7 +32,7 @@ ROW_BYTES: Final = 64
 
 # What may join one batch of what is looked up row by row, in messages of a standard queue: about
 # 3 ms of the event loop on a desktop-class core. Plain sends are not counted: a row costs far less.
-MAX_TURNS: Final = 400
+MAX_TURNS: Final = 320
 
 # Waiting receives hold a connection and a few hundred bytes each.
 MAX_WAITING: Final = 1000
