@@ -60,12 +60,14 @@ class Received:
         visible_since_ms: Since when it had been visible, in gateway time.
         message_id: As clients saw it before it was moved here; None where it was sent here.
         moved_from: The name of the queue it was moved from; None where it was sent here.
+        is_repeated: Whether an earlier receive with the same ReceiveRequestAttemptId got it.
     """
 
     __slots__ = (
         "attributes",
         "body",
         "first_received_wall_ms",
+        "is_repeated",
         "message_id",
         "moved_from",
         "nonce",
@@ -93,3 +95,4 @@ class Received:
         self.visible_since_ms = visible_since_ms
         self.message_id: str | None = None
         self.moved_from: str | None = None
+        self.is_repeated = False

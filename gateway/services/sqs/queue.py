@@ -108,7 +108,7 @@ class Queue(QueueGround):
                 raise QueueDoesNotExist
             version = self._waiters.version
             # Looking without a transaction first: who polls an empty queue wears out no flash.
-            if attempt_id is not None or self._may_have(self._parts.clock.gateway_ms()):
+            if self._may_have(self._parts.clock.gateway_ms()) or self._may_repeat(attempt_id):
                 received, again = await self._take(most, visibility_timeout_s * 1000, attempt_id)
                 if received:
                     return received
@@ -164,6 +164,10 @@ class Queue(QueueGround):
                 self._waiters.wake(1)  # what it was woken for, the next one may have
             raise
 
+    def _may_repeat(self, attempt_id: str | None) -> bool:
+        """Tell whether a receive with this ReceiveRequestAttemptId may get what one got before."""
+        return False
+
     def _open_body(self, row_id: int, flags: int, body: bytes) -> bytes | None:
         opened = self.bodies.open(row_id, flags, body)
         if opened is None:
@@ -195,12 +199,16 @@ class Queue(QueueGround):
         return DeadLetters(policy.max_receive_count, move)
 
     def release(self, received: Sequence[Received]) -> None:
-        """Undo a receive whose answer reached nobody: visible again, and not counted."""
-        if not received or self._deleted:
+        """Undo a receive whose answer reached nobody: visible again, and not counted.
+
+        One that repeats an earlier receive undoes nothing: that one's answer may have arrived.
+        """
+        new = [message for message in received if not message.is_repeated]
+        if not new or self._deleted:
             return
 
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
-            self._parts.released.value += self._let_go(connection, received, now_ms)
+            self._parts.released.value += self._let_go(connection, new, now_ms)
 
         try:
             self._execute(work)

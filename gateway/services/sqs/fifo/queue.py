@@ -248,6 +248,14 @@ class FifoQueue(Queue):
     def _may_have(self, now_ms: int) -> bool:
         return self._state.next_available_ms <= now_ms
 
+    def _may_repeat(self, attempt_id: str | None) -> bool:
+        if attempt_id is None:
+            return False
+        key = deduplication.attempt_key(attempt_id)
+        now_ms = self._parts.clock.gateway_ms()
+        held = deduplication.earlier_receive(self._store.reader, self.record.number, key, now_ms)
+        return bool(held)
+
     def _next_due_ms(self) -> int:
         return self._state.next_available_ms
 

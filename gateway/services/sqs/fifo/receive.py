@@ -147,7 +147,9 @@ def _taken_before(
         opened = asked.open_body(row_id, flags, body)
         if opened is not None:
             content = (sent_wall_ms, sender, attributes, opened)
-            received.append(Received(row_id, nonce, content, count, first, asked.now_ms))
+            message = Received(row_id, nonce, content, count, first, asked.now_ms)
+            message.is_repeated = True
+            received.append(message)
     for group in groups.groups_of(connection, (row_id for row_id, _ in holds)):
         groups.block(connection, group, visible_at_ms)
     tell_origins(connection, state, received)

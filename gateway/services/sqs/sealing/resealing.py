@@ -29,9 +29,10 @@ _STEP_BYTES: Final = 1024 * 1024
 _RETRY_S: Final = 5.0
 
 _NEXT: Final = (
-    "SELECT id, flags, length(body), body FROM sqs_message WHERE id >= ? AND id < ? ORDER BY id"
-    " LIMIT ?"
+    "SELECT id, flags, length(body) FROM sqs_message WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 )
+_BODY: Final = "SELECT body FROM sqs_message WHERE id = ?"
+_KEEP: Final = "UPDATE sqs_message SET body = ? WHERE id = ?"
 
 
 @final
@@ -124,15 +125,15 @@ class Resealing:
 
 def _seal_step(connection: sqlite3.Connection, queue: Queue, start: int, end: int) -> int:
     """Seal a step of a queue's bodies anew; return the row to go on with."""
-    seen = weight = 0
-    row_id = start - 1
-    for row_id, flags, size_bytes, body in connection.execute(_NEXT, (start, end, _STEP_MESSAGES)):
-        seen += 1
+    rows = connection.execute(_NEXT, (start, end, _STEP_MESSAGES)).fetchall()
+    weight = 0
+    for row_id, flags, size_bytes in rows:
         if flags & SEALED:
+            (body,) = connection.execute(_BODY, (row_id,)).fetchone()
             sealed = queue.bodies.seal_anew(row_id, body)
             if sealed is not None:
-                connection.execute("UPDATE sqs_message SET body = ? WHERE id = ?", (sealed, row_id))
-        weight += size_bytes
-        if weight >= _STEP_BYTES:
-            return int(row_id) + 1
-    return end if seen < _STEP_MESSAGES else int(row_id) + 1
+                connection.execute(_KEEP, (sealed, row_id))
+                weight += size_bytes
+            if weight >= _STEP_BYTES:
+                return int(row_id) + 1
+    return end if len(rows) < _STEP_MESSAGES else int(rows[-1][0]) + 1
