@@ -8,28 +8,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
+from gateway.cli.action import finish, print_lines
 from gateway.cli.client import ControlClient
-from gateway.cli.location import add_location_options, control_socket
-from gateway.cli.output import harmless, wants_colour
+from gateway.cli.location import control_socket
+from gateway.cli.output import harmless
 from gateway.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gateway.cli.commands import Commands
-    from gateway.cli.lines import Line
     from gateway.control.credential_documents import CredentialList, NewCredential
 
 __all__ = ["add_parser", "run_change", "run_create", "run_list", "run_rotate"]
-
-# Only a terminal has an edge to cut at.
-_NOT_A_TERMINAL: Final = (1_000_000, 0)
 
 _BUILT_IN: Final = ("full", "read-only")
 
@@ -58,7 +51,7 @@ def add_parser(commands: Commands) -> None:
         description="Show every access key with its policy; no secrets.",
         allow_abbrev=False,
     )
-    _finish(every, run_list)
+    finish(every, run_list)
     create = actions.add_parser(
         "create",
         help="make a key",
@@ -72,7 +65,7 @@ def add_parser(commands: Commands) -> None:
         default=_BUILT_IN[0],
         help="what it may do: full (the default), read-only, or a file with an IAM policy in JSON",
     )
-    _finish(create, run_create)
+    finish(create, run_create)
     rotate = actions.add_parser(
         "rotate",
         help="give a key a new secret",
@@ -81,19 +74,13 @@ def add_parser(commands: Commands) -> None:
         allow_abbrev=False,
     )
     rotate.add_argument("credential", metavar="ID|NAME", help="the key, by its id or its name")
-    _finish(rotate, run_rotate)
+    finish(rotate, run_rotate)
     for word, says, _ in _CHANGES:
         change = actions.add_parser(
             word, help=says, description=f"{says.capitalize()}, at once.", allow_abbrev=False
         )
         change.add_argument("credential", metavar="ID|NAME", help="the key, by its id or its name")
-        _finish(change, run_change)
-
-
-def _finish(parser: argparse.ArgumentParser, run: object) -> None:
-    add_location_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run, parser=parser)
+        finish(change, run_change)
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -108,7 +95,7 @@ def run_list(options: argparse.Namespace) -> int:
         return 0
     from gateway.cli.credentials_picture import draw_credentials
 
-    _print(draw_credentials(cast("CredentialList", document)))
+    print_lines(draw_credentials(cast("CredentialList", document)))
     return 0
 
 
@@ -180,13 +167,5 @@ def _show_secret(document: dict[str, object], options: argparse.Namespace) -> in
         return 0
     from gateway.cli.credentials_picture import draw_new
 
-    _print(draw_new(cast("NewCredential", document)))
+    print_lines(draw_new(cast("NewCredential", document)))
     return 0
-
-
-def _print(lines: Sequence[Line]) -> None:
-    from gateway.cli.lines import render
-
-    width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-    for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
-        print(line)

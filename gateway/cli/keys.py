@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import quote
 
+from gateway.cli.action import finish, print_lines, quoted
 from gateway.cli.client import ControlClient
-from gateway.cli.location import add_location_options, control_socket
-from gateway.cli.output import wants_colour
+from gateway.cli.location import control_socket
 
 if TYPE_CHECKING:
     from gateway.cli.commands import Commands
     from gateway.control.keys import KeyLine, KeyList
 
 __all__ = ["add_parser", "run_change", "run_list"]
-
-# Only a terminal has an edge to cut at.
-_NOT_A_TERMINAL: Final = (1_000_000, 0)
 
 _ACTIONS: Final = (
     (
@@ -68,17 +60,11 @@ def add_parser(commands: Commands) -> None:
         description="Show every key with its versions, and how the file of keys is protected.",
         allow_abbrev=False,
     )
-    _finish(every, run_list)
+    finish(every, run_list)
     for word, says, tells, argument in _ACTIONS:
         change = actions.add_parser(word, help=says, description=tells, allow_abbrev=False)
         change.add_argument("name", metavar="NAME", help=argument)
-        _finish(change, run_change)
-
-
-def _finish(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
-    add_location_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run, parser=parser)
+        finish(change, run_change)
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -92,15 +78,8 @@ def run_list(options: argparse.Namespace) -> int:
         print(json.dumps(document))
         return 0
     from gateway.cli.keys_picture import draw_keys
-    from gateway.cli.lines import render
-    from gateway.cli.wrapping import wrap
 
-    width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-    lines = draw_keys(cast("KeyList", document))
-    for line in render(
-        wrap(lines, width), width=width, height=None, colour=wants_colour(sys.stdout)
-    ):
-        print(line)
+    print_lines(draw_keys(cast("KeyList", document)))
     return 0
 
 
@@ -110,10 +89,8 @@ def run_change(options: argparse.Namespace) -> int:
     Raises:
         GatewayError: The gateway does not answer, or refuses.
     """
-    # As bytes: an argument may hold what is no UTF-8, and no key is called that.
-    name = quote(os.fsencode(options.name), safe="")
     client = ControlClient(control_socket(options))
-    document = client.post(f"/v1/keys/{name}/{options.action}", {})
+    document = client.post(f"/v1/keys/{quoted(options.name)}/{options.action}", {})
     if options.json:
         print(json.dumps(document))
         return 0

@@ -5,26 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from gateway.cli.action import print_lines
 from gateway.cli.client import ControlClient
 from gateway.cli.location import add_location_options, control_socket
-from gateway.cli.output import wants_colour
 
 if TYPE_CHECKING:
     from gateway.broker.inspection import ClientDetails, ClientSummary
     from gateway.cli.commands import Commands
-    from gateway.cli.lines import Line
 
 __all__ = ["add_parser", "run_list", "run_show"]
-
-# Only a terminal has an edge to cut at.
-_NOT_A_TERMINAL: Final = (1_000_000, 0)
 
 
 def add_parser(commands: Commands) -> None:
@@ -74,7 +67,7 @@ def run_list(options: argparse.Namespace) -> int:
         return 0
     from gateway.cli.client_picture import draw_clients
 
-    _print(draw_clients(clients, _now_ms()))
+    print_lines(draw_clients(clients, _now_ms()))
     return 0
 
 
@@ -92,17 +85,9 @@ def run_show(options: argparse.Namespace) -> int:
         return 0
     from gateway.cli.client_picture import draw_client
 
-    _print(draw_client(cast("ClientDetails", document), _now_ms()))
+    print_lines(draw_client(cast("ClientDetails", document), _now_ms()))
     return 0
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _print(lines: Sequence[Line]) -> None:
-    from gateway.cli.lines import render
-
-    width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-    for line in render(lines, width=width, height=None, colour=wants_colour(sys.stdout)):
-        print(line)

@@ -11,9 +11,10 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from gateway.cli import queue_changes, queue_messages
+from gateway.cli.action import UNBROKEN, finish, print_lines
 from gateway.cli.client import ControlClient
 from gateway.cli.location import control_socket
-from gateway.cli.queue_action import UNBROKEN, add_action, endpoint, finish, print_lines
+from gateway.cli.queue_action import add_action, endpoint
 
 if TYPE_CHECKING:
     from gateway.cli.commands import Commands

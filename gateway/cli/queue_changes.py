@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
+from gateway.cli.action import UNBROKEN, finish
 from gateway.cli.client import ControlClient
 from gateway.cli.location import control_socket
 from gateway.cli.output import harmless, wants_colour
-from gateway.cli.queue_action import UNBROKEN, add_action, endpoint, finish
+from gateway.cli.queue_action import add_action, endpoint
 from gateway.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from gateway.cli.action import UNBROKEN, finish, print_lines
 from gateway.cli.client import TIMEOUT_S, ControlClient
 from gateway.cli.location import control_socket
 from gateway.cli.output import harmless, sentence
-from gateway.cli.queue_action import UNBROKEN, add_action, endpoint, finish, print_lines
+from gateway.cli.queue_action import add_action, endpoint
 from gateway.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -7,29 +7,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import quote
 
+from gateway.cli.action import UNBROKEN, finish, print_lines, quoted
 from gateway.cli.client import ControlClient
-from gateway.cli.location import add_location_options, control_socket
-from gateway.cli.output import harmless, sentence, wants_colour
+from gateway.cli.location import control_socket
+from gateway.cli.output import harmless, sentence
 from gateway.errors import SettingsError
 
 if TYPE_CHECKING:
     from gateway.cli.commands import Commands
-    from gateway.cli.lines import Line
     from gateway.control.rule_documents import AppliedRules, RuleList, ShownRule
     from gateway.engine.catalogue.loading import RuleFileProblem
 
 __all__ = ["add_parsers", "run_apply", "run_list", "run_show", "run_switch"]
-
-# Only a terminal has an edge to cut at.
-_NOT_A_TERMINAL: Final = (1_000_000, 0)
 
 # A thousand rules are a thousand writes, and a slow card may take a while for each.
 _APPLY_S: Final = 600.0
@@ -46,7 +40,7 @@ def add_parsers(actions: Commands) -> None:
         description="Show every rule of the running gateway, and what gave no rule.",
         allow_abbrev=False,
     )
-    _finish(every, run_list)
+    finish(every, run_list)
     one = actions.add_parser(
         "show",
         help="show one rule in full",
@@ -54,7 +48,7 @@ def add_parsers(actions: Commands) -> None:
         allow_abbrev=False,
     )
     one.add_argument("name", metavar="NAME", help="the rule's name")
-    _finish(one, run_show)
+    finish(one, run_show)
     for word, says in (("enable", "let a rule run"), ("disable", "let a rule rest")):
         switch = actions.add_parser(
             word,
@@ -64,7 +58,7 @@ def add_parsers(actions: Commands) -> None:
             allow_abbrev=False,
         )
         switch.add_argument("name", metavar="NAME", help="the rule's name")
-        _finish(switch, run_switch)
+        finish(switch, run_switch)
     apply = actions.add_parser(
         "apply",
         help="put the rules of a folder in force",
@@ -75,13 +69,7 @@ def add_parsers(actions: Commands) -> None:
     )
     apply.add_argument("folder", metavar="DIR", type=Path, help="the folder")
     apply.add_argument("--dry-run", action="store_true", help="say what it would do, and do not")
-    _finish(apply, run_apply)
-
-
-def _finish(parser: argparse.ArgumentParser, run: object) -> None:
-    add_location_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run, parser=parser)
+    finish(apply, run_apply)
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -96,7 +84,7 @@ def run_list(options: argparse.Namespace) -> int:
         return 0
     from gateway.cli.rule_list_picture import draw_rules
 
-    _print(draw_rules(cast("RuleList", document)))
+    print_lines(draw_rules(cast("RuleList", document)))
     return 0
 
 
@@ -106,15 +94,15 @@ def run_show(options: argparse.Namespace) -> int:
     Raises:
         GatewayError: The gateway does not answer, or has no such rule.
     """
-    document = ControlClient(control_socket(options)).get(f"/v1/rules/{_quoted(options.name)}")
+    document = ControlClient(control_socket(options)).get(f"/v1/rules/{quoted(options.name)}")
     if options.json:
         print(json.dumps(document))
         return 0
     from gateway.cli.rule_list_picture import draw_document, draw_rule
 
     shown = cast("ShownRule", document)
-    _print(draw_rule(shown))
-    _print(draw_document(shown), width=_NOT_A_TERMINAL[0])
+    print_lines(draw_rule(shown))
+    print_lines(draw_document(shown), width=UNBROKEN)
     return 0
 
 
@@ -125,7 +113,7 @@ def run_switch(options: argparse.Namespace) -> int:
         GatewayError: The gateway does not answer, or refuses.
     """
     client = ControlClient(control_socket(options))
-    document = client.post(f"/v1/rules/{_quoted(options.name)}/{options.action}", {})
+    document = client.post(f"/v1/rules/{quoted(options.name)}/{options.action}", {})
     if options.json:
         print(json.dumps(document))
     else:
@@ -164,7 +152,7 @@ def run_apply(options: argparse.Namespace) -> int:
     else:
         from gateway.cli.rule_list_picture import draw_applied
 
-        _print(draw_applied(applied, dry_run=options.dry_run))
+        print_lines(draw_applied(applied, dry_run=options.dry_run))
         for refused in applied["refused"]:
             for problem in refused["problems"]:
                 print(harmless(sentence(f"weir: {refused['source']}: {problem}")), file=sys.stderr)
@@ -226,19 +214,3 @@ def _is_same(own: Path, folder: Path) -> bool:
         return own.samefile(folder)
     except OSError:
         return False
-
-
-def _quoted(argument: str) -> str:
-    # As bytes: an argument may hold what is no UTF-8, and no rule is called that.
-    return quote(os.fsencode(argument), safe="")
-
-
-def _print(lines: Sequence[Line], width: int | None = None) -> None:
-    from gateway.cli.lines import render
-    from gateway.cli.wrapping import wrap
-
-    if width is None:
-        width, _ = shutil.get_terminal_size(_NOT_A_TERMINAL)
-    colour = wants_colour(sys.stdout)
-    for line in render(wrap(lines, width), width=width, height=None, colour=colour):
-        print(line)

@@ -7,26 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, cast
 
+from gateway.cli.action import print_lines, quoted, terminal_width
 from gateway.cli.client import ControlClient
 from gateway.cli.location import add_location_options, control_socket
-from gateway.cli.output import harmless, wants_colour
+from gateway.cli.output import harmless
 
 if TYPE_CHECKING:
     from gateway.cli.commands import Commands
-    from gateway.cli.lines import Line
     from gateway.cli.rule_trace_picture import Document
 
 __all__ = ["add_parsers", "run_trace", "run_why"]
-
-# Only a terminal has an edge to cut at.
-_NOT_A_TERMINAL: Final = (1_000_000, 0)
 
 
 def add_parsers(actions: Commands) -> None:
@@ -77,17 +70,17 @@ def run_why(options: argparse.Namespace) -> int:
         document = client.get("/v1/messages")
     else:
         query = {} if options.rule is None else {"rule": options.rule}
-        document = client.get(f"/v1/messages/{_quoted(options.message_id)}", **query)
+        document = client.get(f"/v1/messages/{quoted(options.message_id)}", **query)
     if options.json:
         print(json.dumps(document))
         return 0
     from gateway.cli.rule_trace_picture import draw_message, draw_messages
 
     if options.message_id is None:
-        _print(draw_messages(cast("list[Document]", document["messages"])))
+        print_lines(draw_messages(cast("list[Document]", document["messages"])))
     else:
         is_latest = options.message_id == "last"
-        _print(draw_message(document, _width(), is_latest=is_latest))
+        print_lines(draw_message(document, terminal_width(), is_latest=is_latest))
     return 0
 
 
@@ -112,7 +105,7 @@ def _trace(options: argparse.Namespace) -> int:
     topic_filter: str | None = None
     is_gone = False
     lines = ControlClient(control_socket(options)).stream(
-        f"/v1/rules/{_quoted(options.name)}/trace", **query
+        f"/v1/rules/{quoted(options.name)}/trace", **query
     )
     for document in lines:
         if "tracing" in document:
@@ -127,11 +120,11 @@ def _trace(options: argparse.Namespace) -> int:
         elif "topics" in document:
             if not options.json:
                 topics = cast("list[str]", document["topics"])
-                _print(draw_nearest(options.name, topic_filter, topics))
+                print_lines(draw_nearest(options.name, topic_filter, topics))
         elif options.json:
             print(json.dumps(document), flush=True)
         else:
-            _print([draw_trace(document)])
+            print_lines([draw_trace(document)])
     if options.follow and not is_gone:
         _say("the gateway stopped.")
     return 0
@@ -139,21 +132,3 @@ def _trace(options: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(f"weir: {harmless(text)}", file=sys.stderr)
-
-
-def _quoted(argument: str) -> str:
-    # As bytes: an argument may hold what is no UTF-8.
-    return quote(os.fsencode(argument), safe="")
-
-
-def _width() -> int:
-    return shutil.get_terminal_size(_NOT_A_TERMINAL)[0]
-
-
-def _print(lines: Sequence[Line]) -> None:
-    from gateway.cli.lines import render
-    from gateway.cli.wrapping import wrap
-
-    width, colour = _width(), wants_colour(sys.stdout)
-    for line in render(wrap(lines, width), width=width, height=None, colour=colour):
-        print(line, flush=True)

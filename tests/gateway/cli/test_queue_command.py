@@ -75,7 +75,7 @@ def test_dead_letters_stand_out(
     _, out, _ = weir("list")
     assert "Dead letters\n  2 dead letters  in dead\n" in out
     assert "weir queue redrive NAME moves them back." in out
-    monkeypatch.setattr("gateway.cli.queue_action.wants_colour", lambda stream: True)
+    monkeypatch.setattr("gateway.cli.action.wants_colour", lambda stream: True)
     _, out, _ = weir("list")
     assert "\x1b[31mdead " in out and "\x1b[31mfrom alarms\x1b[0m" in out
     assert "\x1b[31malarms" not in out
