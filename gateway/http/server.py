@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
+from gateway.http.delivery import WriteGuard, has_hung_up
 from gateway.http.message import Headers, Refusal, Request, Response, StreamingResponse
 from gateway.http.settings import HttpLimits
 from gateway.http.unix_socket import bind_unix_socket, unlink_socket
@@ -281,14 +281,27 @@ class HttpServer:
         if close or self._closing:
             out.force_close()
         transport = raw.transport
-        guard: _WriteGuard | None = None
+        guard: WriteGuard | None = None
+        must_arrive = response.undelivered is not None
         try:
             if transport is None or transport.is_closing():
                 raise ConnectionResetError("the caller hung up before the answer was written")
-            if transport.get_write_buffer_size() + len(response.body) > _WRITE_BUFFER_BYTES:
-                guard = _WriteGuard(transport, self._limits.body_timeout_s)
+            if must_arrive:
+                if has_hung_up(transport):
+                    transport.abort()  # or aiohttp answers 500 in our place
+                    raise ConnectionResetError("the caller hung up just now")
+                # uvloop puts writes off to the end of its turn, when nobody asks what became of
+                # them; over this limit it writes at once.
+                transport.set_write_buffer_limits(0)
+            if (
+                must_arrive
+                or transport.get_write_buffer_size() + len(response.body) > _WRITE_BUFFER_BYTES
+            ):
+                guard = WriteGuard(transport, self._limits.body_timeout_s)
             await out.prepare(raw)
             await out.write_eof()
+            if must_arrive and transport.is_closing():
+                raise ConnectionResetError("the caller hung up before the answer was written")
         except (ConnectionError, asyncio.CancelledError):
             if response.undelivered is not None:
                 response.undelivered()
@@ -296,6 +309,8 @@ class HttpServer:
         finally:
             if guard is not None:
                 guard.cancel()
+            if must_arrive and transport is not None and not transport.is_closing():
+                transport.set_write_buffer_limits()
         return out
 
     async def _stream(
@@ -324,36 +339,6 @@ class HttpServer:
             if isinstance(response.chunks, AsyncGenerator):
                 await response.chunks.aclose()
         return out
-
-
-@final
-class _WriteGuard:
-    """Cuts off a caller that asks and doesn't read: it must not hold its answer for ever.
-
-    Args:
-        transport: The caller's connection.
-        timeout_s: How long it may take not a single byte.
-    """
-
-    __slots__ = ("_left_bytes", "_timeout_s", "_timer", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, timeout_s: float) -> None:
-        self._transport = transport
-        self._timeout_s = timeout_s
-        self._left_bytes = sys.maxsize
-        self._timer = asyncio.get_running_loop().call_later(timeout_s, self._check)
-
-    def cancel(self) -> None:
-        """Stop watching: the answer is written."""
-        self._timer.cancel()
-
-    def _check(self) -> None:
-        left_bytes = self._transport.get_write_buffer_size()
-        if left_bytes >= self._left_bytes:
-            self._transport.abort()
-            return
-        self._left_bytes = left_bytes
-        self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._check)
 
 
 @final

@@ -147,17 +147,8 @@ def _deduplication_forgotten() -> None:
     """What was sent lately is known to this process only."""
     from gateway.services.sqs.fifo import deduplication
 
-    known: set[tuple[int, bytes]] = set()
-    sent_before, remember = deduplication.sent_before, deduplication.remember
-
-    def sent(connection: Any, queue: int, key: bytes, now_ms: int) -> int | None:
-        return sent_before(connection, queue, key, now_ms) if (queue, key) in known else None
-
-    def keep(connection: Any, queue: int, key: bytes, now_ms: int, row_id: int) -> None:
-        known.add((queue, key))
-        remember(connection, queue, key, now_ms, row_id)
-
-    deduplication.sent_before, deduplication.remember = sent, keep
+    make, own = deduplication.deduplication_key, os.urandom(8).hex()
+    deduplication.deduplication_key = lambda group_id, text: make(group_id, text + own)
 
 
 def _attempts_forgotten() -> None:
@@ -186,6 +177,21 @@ def _receives_kept() -> None:
     Queue.release = lambda self, received: None  # type: ignore[method-assign]
 
 
+def _messages_remembered() -> None:
+    """Every message that was received stays in memory."""
+    from gateway.services.sqs.queue import Queue
+
+    kept: list[Any] = []
+    receive = Queue.receive
+
+    async def remember(self: Any, **asked: Any) -> Any:
+        received = await receive(self, **asked)
+        kept.extend(received)
+        return received
+
+    Queue.receive = remember  # type: ignore[method-assign]
+
+
 def _soon(make: Callable[[], Any]) -> None:
     loop = asyncio.get_running_loop()
     loop.call_later(0.05, lambda: tasks.add(loop.create_task(make())))
@@ -204,6 +210,7 @@ WAYS: dict[str, Callable[[], None]] = {
     "sqs-deletes-unwritten": _deletes_unwritten,
     "sqs-groups-unblocked": _groups_unblocked,
     "sqs-handles-forgotten": _handles_forgotten,
+    "sqs-messages-remembered": _messages_remembered,
     "sqs-receives-kept": _receives_kept,
     "sqs-sends-unwritten": _sends_unwritten,
 }
