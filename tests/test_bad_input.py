@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -287,9 +288,20 @@ def test_an_unknown_operation(site: Site) -> None:
 
 
 def test_an_operation_that_is_aws_s_but_not_served_yet(site: Site) -> None:
-    status, _, answer = site.post("ListQueueTags", json.dumps({"QueueUrl": site.url}).encode())
-    assert status == 400
-    assert answer["__type"].endswith("UnsupportedOperation")
+    known = site.gateway.credentials()
+    sts = boto3.client(
+        "sts",
+        endpoint_url=site.endpoint,
+        region_name=known["AWS_REGION"],
+        aws_access_key_id=known["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
+    )
+    with pytest.raises(ClientError) as refused:
+        sts.get_session_token()
+    sts.close()
+    error = refused.value.response["Error"]
+    assert error["Code"] == "UnsupportedOperation"
+    assert "GetSessionToken" in error["Message"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ Source: SendMessage in the Amazon SQS API reference.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import md5
 from typing import Final, cast, final
 
@@ -32,6 +32,7 @@ from gateway.services.sqs.message_attributes import (
 
 __all__ = [
     "Outgoing",
+    "check_fifo_batch",
     "check_fifo_id",
     "integer",
     "md5_hex",
@@ -43,6 +44,11 @@ __all__ = [
 Members = dict[str, object]
 
 _FIFO_ID: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
+# Where AWS says it in other words than of most parameters.
+_REASONS: Final = {
+    "DelaySeconds": "DelaySeconds must be >= {low} and <= {high}.",
+    "WaitTimeSeconds": "Must be >= {low} and <= {high}, if provided.",
+}
 _WEIGHED: Final = ("DataType", "StringValue", "BinaryValue")
 
 
@@ -54,9 +60,10 @@ def integer(parameters: Mapping[str, object], name: str, low: int, high: int) ->
     """
     value = cast("int | None", parameters.get(name))
     if value is not None and not low <= value <= high:
+        reason = _REASONS.get(name, "Must be between {low} and {high}, if provided.")
         raise InvalidParameterValue(
-            f"Value {value} for parameter {name} is invalid. Reason: Must be between {low} and "
-            f"{high}, if provided."
+            f"Value {value} for parameter {name} is invalid. Reason: "
+            + reason.format(low=low, high=high)
         )
     return value
 
@@ -77,7 +84,7 @@ def check_fifo_id(name: str, value: str) -> str:
     """
     if _FIFO_ID.fullmatch(value) is None:
         raise InvalidParameterValue(
-            f"Value {value[:128]} for parameter {name} is invalid. Reason: {name} can only include "
+            f"Value {value[:256]} for parameter {name} is invalid. Reason: {name} can only include "
             "alphanumeric and punctuation characters. 1 to 128 in length."
         )
     return value
@@ -128,7 +135,7 @@ def read_message(
     Args:
         parameters: Its members, checked against the model.
         limits: The queue's attributes.
-        sender: The access key that sends it.
+        sender: The user id of who sends it; None for a rule.
 
     Raises:
         SqsError: A value is out of its range, too large, not allowed, or not served yet.
@@ -179,11 +186,30 @@ def _fifo_ids(
     if deduplication_id is not None:
         check_fifo_id(DEDUPLICATION_ID, deduplication_id)
     elif limits.fifo and not limits.content_based_deduplication:
-        raise InvalidParameterValue(
-            "The queue should either have ContentBasedDeduplication enabled or "
-            "MessageDeduplicationId provided explicitly"
-        )
+        raise _no_deduplication()
     return group_id, deduplication_id
+
+
+def _no_deduplication() -> InvalidParameterValue:
+    return InvalidParameterValue(
+        "The queue should either have ContentBasedDeduplication enabled or "
+        "MessageDeduplicationId provided explicitly"
+    )
+
+
+def check_fifo_batch(entries: Iterable[Mapping[str, object]], limits: QueueAttributes) -> None:
+    """Refuse a batch as a whole whose entries lack what a FIFO queue asks of each message.
+
+    Raises:
+        InvalidParameterValue: An entry has no group, or none of what tells it apart from others.
+    """
+    if not limits.fifo:
+        return
+    for entry in entries:
+        if entry.get(GROUP_ID) is None:
+            raise InvalidParameterValue(str(no_group()))
+        if entry.get(DEDUPLICATION_ID) is None and not limits.content_based_deduplication:
+            raise _no_deduplication()
 
 
 def weight_bytes(entry: Mapping[str, object]) -> int:

@@ -13,11 +13,13 @@ from typing import Final, cast, final
 
 import orjson
 
+from gateway.aws_api.errors import SQS_QUERY_ERRORS
 from gateway.aws_api.service import Call, Handler
 from gateway.aws_api.sqs_messages import integer
 from gateway.aws_api.sqs_terms import Members
 from gateway.services.sqs import SqsService
 from gateway.services.sqs.errors import InvalidParameterValue
+from gateway.services.sqs.moving.mover import no_queue
 from gateway.services.sqs.moving.rows import MAX_LISTED, RUNNING, MoveTask
 from gateway.services.sqs.names import resolve_name
 
@@ -59,7 +61,9 @@ class _Operations:
         return {"Results": [self._members(task) for task in tasks]}
 
     async def cancel_message_move_task(self, parameters: Members, call: Call) -> Members:
-        uid = _uid_of(cast(str, parameters["TaskHandle"]))
+        uid, source = _task_of(cast(str, parameters["TaskHandle"]))
+        if self._service.queue(resolve_name(source)) is None:
+            raise no_queue("SourceArn")
         return {"ApproximateNumberOfMessagesMoved": await self._service.mover.cancel(uid)}
 
     def _members(self, task: MoveTask) -> Members:
@@ -72,7 +76,7 @@ class _Operations:
             "MaxNumberOfMessagesPerSecond": task.max_per_s,
             "ApproximateNumberOfMessagesMoved": task.moved,
             "ApproximateNumberOfMessagesToMove": task.to_move,
-            "FailureReason": task.failure,
+            "FailureReason": None if task.failure is None else _reason(task.failure),
             "StartedTimestamp": task.started_wall_ms,
         }
 
@@ -81,12 +85,19 @@ class _Operations:
         return urlsafe_b64encode(orjson.dumps(document)).decode("ascii")
 
 
-def _uid_of(handle: str) -> str:
+def _reason(failure: str) -> str:
+    """Return why a task failed as AWS says it: an error's code is the Query protocol's."""
+    return SQS_QUERY_ERRORS.get(failure, (failure, 0))[0]
+
+
+def _task_of(handle: str) -> tuple[str, str]:
+    """Return what a handle names: the task's uid, and the ARN of its source."""
     try:
         document = orjson.loads(urlsafe_b64decode(handle)) if len(handle) <= _MAX_HANDLE else None
     except ValueError:  # no base64, no JSON, or not ASCII
         document = None
-    uid = document.get("taskId") if isinstance(document, dict) else None
-    if not isinstance(uid, str):
-        raise InvalidParameterValue(f"Value {handle[:128]} for parameter TaskHandle is invalid.")
-    return uid
+    named = document if isinstance(document, dict) else {}
+    uid, source = named.get("taskId"), named.get("sourceArn")
+    if not isinstance(uid, str) or not isinstance(source, str):
+        raise InvalidParameterValue("Value for parameter TaskHandle is invalid.")
+    return uid, source

@@ -7,6 +7,7 @@ Source: the Amazon SQS API reference.
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
@@ -36,6 +37,8 @@ Entry = Mapping[str, object]
 MAX_LISTED: Final = 1000
 """How many queues one answer lists."""
 
+_ENDPOINT: Final = re.compile(r"https?://[^/]*/+")
+
 _CORAL_CODES: Final[Mapping[str, str]] = {
     # Errors that AWS's request front raises -> their code under the Query protocol.
     "InvalidParameterValueException": "InvalidParameterValue",
@@ -48,7 +51,7 @@ def aws_error(error: SqsError) -> AwsError:
     query_code = _CORAL_CODES.get(error.code)
     return AwsError(
         error.code,
-        f"{error} {error.hint}".strip(),
+        error.told(),
         query_code=query_code,
         namespace=None if query_code is None else CORAL,
     )
@@ -62,7 +65,8 @@ def queue_of(service: SqsService, parameters: Members) -> Queue:
         QueueDoesNotExist: There is none of that name.
     """
     url = cast(str, parameters["QueueUrl"])
-    if not url.strip("/"):
+    # An endpoint's own address, such as https://sqs.us-east-1.amazonaws.com/, is no queue's.
+    if not url.strip("/") or _ENDPOINT.fullmatch(url):
         raise InvalidAddress(f"The address {url} is not valid for this endpoint.")
     return service.find(url)
 
