@@ -39,9 +39,11 @@ from gateway.devices import DeviceSupervisor, ReadingIntake
 from gateway.engine.assembly import RulesEngine, ServiceSettings
 from gateway.errors import StoreError
 from gateway.identity.credentials import AccessKey, Credentials
+from gateway.identity.user_id import user_id
 from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs import SqsService
+from gateway.services.sqs.batch import MAX_WAITING
 from gateway.store import Store
 from gateway.store.encryption import KeyRing
 
@@ -117,6 +119,7 @@ class Gateway:
             region=settings.gateway.region,
             account=settings.gateway.account,
             keys=self.keys,
+            max_waiting=MAX_WAITING if settings.aws is None else settings.aws.max_waiting,
         )
         await self.sqs.start()
         self._stack.push_async_callback(self.sqs.stop)
@@ -183,28 +186,30 @@ class Gateway:
         settings = self.settings.aws
         if settings is None:
             return
+        account = self.settings.gateway.account
         credentials = await asyncio.to_thread(Credentials.open, self.settings.gateway.data_dir)
         self._stack.push_async_callback(credentials.close)
         endpoint = AwsEndpoint(
             settings,
             credentials,
             [
-                sqs_service(self.sqs),
+                sqs_service(self.sqs, lambda key: user_id(account, credentials.name(key) or key)),
                 iot_service(
                     self.rules.catalogue,
                     self.rules.destinations,
                     region=self.settings.gateway.region,
-                    account=self.settings.gateway.account,
+                    account=account,
                 ),
-                sts_service(account=self.settings.gateway.account, user_name=credentials.name),
+                sts_service(account=account, user_name=credentials.name),
             ],
             region=self.settings.gateway.region,
             clock=self.clock,
             metrics=self.metrics,
-            account=self.settings.gateway.account,
+            account=account,
         )
         self._aws_bind = await endpoint.start()
         self._stack.push_async_callback(endpoint.stop, STOP_REQUESTS_S)
+        self._stack.callback(self.sqs.end_waiting)  # or each would hold up the stop
         self._credentials = credentials
 
     def _env(self, key: AccessKey) -> dict[str, str]:

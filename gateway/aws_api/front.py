@@ -144,21 +144,21 @@ class Front:
                 now_s=self._wall_s(),
                 check_skew=self._wall_is_trusted(),
             )
-            self._check_scope(caller, route.service.name)
+            self._check_scope(caller, route.service)
         except AwsError:
             self._unsigned.value += 1
             raise
         return caller
 
-    def _check_scope(self, caller: Caller, service: str) -> None:
+    def _check_scope(self, caller: Caller, service: Service) -> None:
         said = ""
         if caller.region != self._region:
             said = (
                 f"Credential should be scoped to a valid region, not '{caller.region[:64]}'. "
                 f"This gateway's region is '{self._region}'. "
             )
-        if caller.service != service:
-            said += f"Credential should be scoped to correct service: '{service}'. "
+        if caller.service not in service.signing_names:
+            said += f"Credential should be scoped to correct service: '{service.name}'. "
         if said:
             raise errors.invalid_signature(said)
 

@@ -70,6 +70,7 @@ def iot_service(
         iot_operations(catalogue, destinations, region=region, account=account),
         violations=CommonViolations("InvalidRequestException", namespace=None),
         common_errors=_COMMON_ERRORS,
+        signing_names=("execute-api",),  # what SDKs signed for until May 2023
         unsigned=_UNSIGNED,
         demands=iot_demands(region=region, account=account),
     )

@@ -119,6 +119,7 @@ class Service:
         unsigned: Operations that need no signature, for something in the request is proof enough.
         path_member: In the Query protocol, the member that the request's path stands for where the
             form does not have it; empty for none.
+        signing_names: Other names that requests to it may be signed for; its own is one always.
         demands: What a call asks permission for; by default its own action, on nothing in
             particular, so that a policy has to allow it on `*`.
 
@@ -141,6 +142,7 @@ class Service:
         "query",
         "query_errors",
         "serializers",
+        "signing_names",
         "statuses",
         "target_prefix",
         "unsigned",
@@ -158,12 +160,14 @@ class Service:
         common_errors: Mapping[str, str] | None = None,
         unsigned: Collection[str] = (),
         path_member: str = "",
+        signing_names: Collection[str] = (),
         demands: Demands | None = None,
     ) -> None:
         unknown = handlers.keys() - model.operations.keys()
         if unknown:
             raise ValueError(f"{name} has no operation {sorted(unknown)[0]}")
         self.name: Final = name
+        self.signing_names: Final = frozenset((name, *signing_names))
         self.handlers: Final = dict(handlers)
         self.namespace: Final = namespace
         self.query_errors: Final = query_errors

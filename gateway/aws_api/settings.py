@@ -90,6 +90,11 @@ class AwsSettings:
         return Address.parse(self.bind)
 
     @property
+    def max_waiting(self) -> int:
+        """How many receives may wait at once: a quarter of the connections stays for others."""
+        return max(self.max_connections * 3 // 4, 1)
+
+    @property
     def limits(self) -> HttpLimits:
         """What the HTTP server is to hold callers to."""
         return HttpLimits(

@@ -8,7 +8,7 @@ Source: the Amazon SQS API reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.aws_api.errors import SQS_QUERY_ERRORS
 from gateway.aws_api.model import load_model
@@ -26,12 +26,17 @@ from gateway.services.sqs import SqsError, SqsService
 __all__ = ["sqs_operations", "sqs_service"]
 
 
-def sqs_service(service: SqsService) -> Service:
-    """Return SQS as the front serves it: its model, its operations, its way with errors."""
+def sqs_service(service: SqsService, user_id: Callable[[str], str] = str) -> Service:
+    """Return SQS as the front serves it: its model, its operations, its way with errors.
+
+    Args:
+        service: The engine.
+        user_id: Gives the user id that belongs to an access key; by default that itself.
+    """
     return Service(
         "sqs",
         load_model("sqs"),
-        sqs_operations(service),
+        sqs_operations(service, user_id),
         violations=SqsViolations(),
         namespace="com.amazonaws.sqs",
         query_errors=SQS_QUERY_ERRORS,
@@ -40,12 +45,12 @@ def sqs_service(service: SqsService) -> Service:
     )
 
 
-def sqs_operations(service: SqsService) -> dict[str, Handler]:
+def sqs_operations(service: SqsService, user_id: Callable[[str], str] = str) -> dict[str, Handler]:
     """Return the handlers of the operations that are served, by name."""
     table = {
         **queue_operations(service),
         **configuration_operations(service),
-        **sending_operations(service),
+        **sending_operations(service, user_id),
         **receiving_operations(service),
         **moving_operations(service),
     }

@@ -9,13 +9,12 @@ Source: GetCallerIdentity in the AWS STS API reference; "Unique identifiers" in 
 
 from __future__ import annotations
 
-from base64 import b32encode
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 
 from gateway.aws_api.model import load_model
 from gateway.aws_api.service import Call, Service
 from gateway.aws_api.violations import CommonViolations
+from gateway.identity.user_id import user_id
 
 __all__ = ["sts_service"]
 
@@ -34,7 +33,7 @@ def sts_service(*, account: str, user_name: Callable[[str], str | None]) -> Serv
             return {"UserId": account, "Account": account, "Arn": f"arn:aws:iam::{account}:root"}
         name = user_name(access_key_id) or access_key_id
         return {
-            "UserId": _user_id(account, name),
+            "UserId": user_id(account, name),
             "Account": account,
             "Arn": f"arn:aws:iam::{account}:user/{name}",
         }
@@ -46,9 +45,3 @@ def sts_service(*, account: str, user_name: Callable[[str], str | None]) -> Serv
         violations=CommonViolations(),
         demands=lambda operation, parameters: (),
     )
-
-
-def _user_id(account: str, name: str) -> str:
-    """Return an id in the form of AWS's, the same for each of a user's keys and after a restart."""
-    digest = sha256(f"{account}/{name}".encode()).digest()
-    return "AIDA" + b32encode(digest[:10]).decode("ascii")

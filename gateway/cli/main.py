@@ -7,6 +7,7 @@ and for commands that are not there yet.
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
@@ -93,6 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         abandon_output()  # whoever read the output has seen enough
         return EXIT_OK
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        abandon_output()
+        print("weir: the output cannot be written: no space is left where it goes", file=sys.stderr)
+        return EXIT_FAILED
     return code
 
 

@@ -184,6 +184,8 @@ def _fifo(given: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _encryption(queue: ShownQueue) -> str:
     key = queue["attributes"].get("KmsMasterKeyId")
+    if queue["encryption_problem"]:
+        return f"{queue['encryption']}, takes nothing: {harmless(queue['encryption_problem'])}"
     if key is not None:
         return f"{queue['encryption']}, with the key {key}"
     return f"{queue['encryption']}, with the gateway's own key" if queue["encryption"] else "none"

@@ -23,7 +23,8 @@ __all__ = [
 class QueueLine(TypedDict):
     """One queue, in messages and seconds.
 
-    `encryption` is `SSE-SQS`, `SSE-KMS` or empty. `dead_letter_queue` is where messages go that
+    `encryption` is `SSE-SQS`, `SSE-KMS` or empty; `encryption_problem` says why the queue can take
+    nothing, empty where it can. `dead_letter_queue` is where messages go that
     have been received `max_receive_count` times, both null without one; `dead_letter_queue_missing`
     says that it is not there. `dead_letter_sources` are the queues whose dead-letter queue this is.
     """
@@ -35,6 +36,7 @@ class QueueLine(TypedDict):
     delayed: int
     oldest_age_s: float | None
     encryption: str
+    encryption_problem: str
     dead_letter_queue: str | None
     dead_letter_queue_missing: bool
     max_receive_count: int | None

@@ -126,7 +126,5 @@ def _hint(error: SqsError) -> str:
         return "Try again in a moment."
     if isinstance(error, QueueDoesNotExist):
         return "It was deleted meanwhile; see which there are with weir queue list."
-    if isinstance(error, KmsDisabled | KmsNotFound):
-        return "See the keys with weir keys list."
     text = str(error)
     return next((hint for word, hint in _OPTIONS if word in text), "")

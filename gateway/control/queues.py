@@ -154,6 +154,7 @@ class _Answers:
             "delayed": depths.delayed,
             "oldest_age_s": queue.oldest_age_s(),
             "encryption": _encryption(attributes),
+            "encryption_problem": queue.bodies.problem(),
             "dead_letter_queue": target,
             "dead_letter_queue_missing": target is not None and self._service.queue(target) is None,
             "max_receive_count": None if policy is None else policy.max_receive_count,

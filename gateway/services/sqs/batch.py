@@ -19,7 +19,7 @@ from gateway.store.encryption import KeyRing
 if TYPE_CHECKING:  # for the type of a callable; queues are made with these parts
     from gateway.services.sqs.queue import Queue
 
-__all__ = ["INSERT_MESSAGE", "ROW_BYTES", "WALL_TRUSTED", "SharedParts"]
+__all__ = ["INSERT_MESSAGE", "MAX_WAITING", "ROW_BYTES", "WALL_TRUSTED", "SharedParts"]
 
 INSERT_MESSAGE: Final = "INSERT INTO sqs_message VALUES (?, ?, ?, ?, ?, ?, ?)"
 """All that a fresh message costs on disk; the order is the table's (migration 0002)."""
@@ -34,8 +34,9 @@ ROW_BYTES: Final = 64
 # 3 ms of the event loop on a desktop-class core. Plain sends are not counted: a row costs far less.
 MAX_TURNS: Final = 320
 
-# Waiting receives hold a connection and a few hundred bytes each.
-MAX_WAITING: Final = 1000
+MAX_WAITING: Final = 384
+"""How many receives may wait at once: three quarters of the connections that an endpoint takes by
+default, for each has one to itself."""
 
 
 @final
@@ -47,6 +48,7 @@ class SharedParts:
         clock: Gateway time and wall time.
         metrics: Where the counters `sqs.…` live.
         keys: What bodies of encrypted queues are sealed with.
+        max_waiting: How many receives may wait at once.
 
     Attributes:
         find_queue: Finds a queue by its name; the service sets it.
@@ -56,6 +58,8 @@ class SharedParts:
         "_next_turn",
         "_room",
         "_turn_batch",
+        "_turn_joined",
+        "_turn_weight",
         "_turns",
         "clock",
         "damaged",
@@ -74,17 +78,21 @@ class SharedParts:
         "wait_limit",
     )
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics, keys: KeyRing) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, metrics: Metrics, keys: KeyRing, max_waiting: int
+    ) -> None:
         self.store = store
         self.clock = clock
         self.keys = keys
         self.messages = Insert(INSERT_MESSAGE)
         self.hidden = Insert("INSERT INTO sqs_hidden VALUES (?, ?, ?, 0, NULL, NULL, NULL)")
-        self.wait_limit = WaitLimit(MAX_WAITING)
+        self.wait_limit = WaitLimit(max_waiting)
         self.find_queue: Callable[[str], Queue | None] = lambda name: None
         self._room: asyncio.Future[None] | None = None
         self._next_turn: asyncio.Future[None] | None = None
         self._turn_batch = 0
+        self._turn_joined = 0
+        self._turn_weight = 0
         self._turns = 0
         self.sent = metrics.counter("sqs.sent", "messages sent to queues")
         self.received = metrics.counter("sqs.received", "messages given to receivers")
@@ -100,7 +108,7 @@ class SharedParts:
             "sqs.deduplicated", "messages of FIFO queues that had been sent within five minutes"
         )
         self.damaged = metrics.counter(
-            "sqs.damaged", "receives of messages whose sealed body was changed on the disk"
+            "sqs.damaged", "receives of messages whose sealed body does not open any more"
         )
         metrics.gauge("sqs.waiting_receives", lambda: self.wait_limit.waiting)
 
@@ -125,9 +133,16 @@ class SharedParts:
         """
         while True:
             if self._turn_batch != self.store.batch:
-                self._turn_batch, self._turns = self.store.batch, 0
+                self._turn_batch, self._turns, self._turn_weight = self.store.batch, 0, 0
+            if self._turn_joined == self.store.joined:
+                # Who had the last turn was refused and joined nothing: a batch full of such turns
+                # would never be committed, and never let anybody go on.
+                self._turns -= self._turn_weight
+                self._turn_weight = 0
             if not self._turns or self._turns + weight <= MAX_TURNS:
                 self._turns += weight
+                self._turn_weight = weight
+                self._turn_joined = self.store.joined
                 return
             if self._next_turn is None:
                 self._next_turn = asyncio.get_running_loop().create_future()

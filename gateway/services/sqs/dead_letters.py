@@ -37,7 +37,7 @@ class Letter:
         sent_gateway_ms: When it was sent, in gateway time.
         sent_wall_ms: When it was sent, in milliseconds since 1970.
         flags: As in its row, without what they say of the body, which is open here.
-        sender: The access key that sent it; None for a rule.
+        sender: The user id of who sent it; None for a rule.
         attributes: As in its row.
         body: The body as it was sent.
         message_id: As clients have seen it.
@@ -100,7 +100,9 @@ def move_as_itself(
     received: tuple[int, int | None],
     now_ms: int,
 ) -> bool:
-    """Move a message to a dead-letter queue; False where it has gone or is damaged.
+    """Move a message to a dead-letter queue; False where it stays.
+
+    It does where it is damaged, or the key of that queue cannot be used: it can still be received.
 
     Args:
         connection: The store's, inside its transaction.
@@ -110,6 +112,8 @@ def move_as_itself(
         received: How often it has been received, and the wall time of the first.
         now_ms: Gateway time.
     """
+    if not target.bodies.can_seal():
+        return False
     letter = read_letter(connection, source, row_id)
     if letter is None:
         return False

@@ -114,8 +114,10 @@ class ReceiptHandleIsInvalid(SqsError):  # noqa: N818
 
     code = "ReceiptHandleIsInvalid"
 
-    def __init__(self) -> None:
-        super().__init__("The input receipt handle is invalid.")
+    def __init__(self, handle: str) -> None:
+        super().__init__(
+            f'The input receipt handle "{handle[:256]}" is not a valid receipt handle.'
+        )
 
 
 class MessageNotInflight(SqsError):  # noqa: N818

@@ -53,6 +53,7 @@ class QueueGround(ABC):
         "_deleted",
         "_first_row",
         "_parts",
+        "_purged_before",
         "_state",
         "_store",
         "_timer",
@@ -72,6 +73,7 @@ class QueueGround(ABC):
         self._waiters = Waiters(parts.wait_limit)
         self._first_row = record.number << SEQUENCE_BITS
         self._deleted = False
+        self._purged_before = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms = NEVER_MS
         self.bodies = QueueBodies(parts.keys, record.uid)
@@ -97,6 +99,10 @@ class QueueGround(ABC):
         self._waiters.wake_all()
         if self._timer is not None:
             self._timer.cancel()
+
+    def wake_all(self) -> None:
+        """Let all receivers that wait look again."""
+        self._waiters.wake_all()
 
     def wake_due(self) -> None:
         """Wake receivers for what has become visible by now; the timer's callback."""
@@ -174,6 +180,10 @@ class QueueGround(ABC):
     def _due_count(self, now_ms: int) -> int:
         """Return how many receivers there may be something for."""
 
+    def _settle(self, connection: sqlite3.Connection, now_ms: int) -> None:
+        """Let the counters follow time, as far as they may."""
+        self._state.settle(connection, min(now_ms, self._settle_limit_ms()))
+
     def _settle_limit_ms(self) -> int:
         """Return up to when the counters may follow time."""
         return NEVER_MS
@@ -208,7 +218,7 @@ class QueueGround(ABC):
             before = [state.values() for state in states]
             try:
                 now_ms = self._parts.clock.gateway_ms()
-                self._state.settle(connection, min(now_ms, self._settle_limit_ms()))
+                self._settle(connection, now_ms)
                 result = work(connection, now_ms)
                 for state, values in zip(states, before, strict=True):
                     if state.values() != values:

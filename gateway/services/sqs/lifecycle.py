@@ -21,7 +21,7 @@ from gateway.registry import Registry
 from gateway.services.sqs.attributes import QueueAttributes
 from gateway.services.sqs.record import QueueRecord
 from gateway.services.sqs.removal import remove_queue_rows
-from gateway.services.sqs.sealing.key_use import check_keys, ensure_key
+from gateway.services.sqs.sealing.key_use import ensure_key, lost_keys
 from gateway.services.sqs.state import QueueState
 from gateway.store import Store
 from gateway.store.encryption import KeyRing
@@ -50,6 +50,7 @@ class Lifecycle:
         self._store = store
         self._registry = registry
         self._keys = keys
+        self._may_make_keys = True
         self._removals: set[asyncio.Task[None]] = set()
 
     async def load(self) -> list[tuple[QueueRecord, QueueState]]:
@@ -58,7 +59,7 @@ class Lifecycle:
         Raises:
             RegistryError: A record is damaged, or the registry is missing though the database
                 holds messages.
-            KeyFileError: Messages are encrypted, and the keys have been lost.
+            KeyFileError: A key could not be written.
         """
         rows: dict[int, bytes] = dict(
             self._store.reader.execute("SELECT queue, uid FROM sqs_queue").fetchall()
@@ -80,9 +81,17 @@ class Lifecycle:
             self._check_registry_is_ours(list(rows))
         for number in rows:
             self.remove_rows(number)
-        check_keys(self._store.reader, self._keys, [record for record, _ in found])
+        lost = lost_keys(self._store.reader, self._keys, [record for record, _ in found])
+        self._may_make_keys = not lost
+        if lost:
+            log.error(
+                "keys.json is missing, and these queues hold messages that it is needed for: %s. "
+                "Stop the gateway and put keys.json back from a backup, or purge these queues and "
+                "start it again; until then encrypted queues take nothing",
+                ", ".join(lost),
+            )
         for record, _ in found:
-            await ensure_key(self._keys, record.attributes)
+            await self._ensure_key(record.attributes)
         return found
 
     async def create(
@@ -95,7 +104,7 @@ class Lifecycle:
             RegistryError: The record could not be written; there is no queue.
             KeyFileError: Its key could not be written; there is no queue.
         """
-        await ensure_key(self._keys, attributes)
+        await self._ensure_key(attributes)
         uid = os.urandom(16)
         number = await self._insert_row(uid)
         record = QueueRecord(name, number, uid, attributes, wall_ms, wall_ms, tags)
@@ -115,7 +124,7 @@ class Lifecycle:
             RegistryError: The record could not be written; it is as before.
             KeyFileError: Its key could not be written; it is as before.
         """
-        await ensure_key(self._keys, attributes)
+        await self._ensure_key(attributes)
         changed = dataclasses.replace(record, attributes=attributes, modified_wall_ms=wall_ms)
         await self._registry.put(TABLE, record.name, changed.document())
         return changed
@@ -146,6 +155,10 @@ class Lifecycle:
         for task in self._removals:
             task.cancel()
         await self.removals_done()
+
+    async def _ensure_key(self, attributes: QueueAttributes) -> None:
+        if self._may_make_keys:
+            await ensure_key(self._keys, attributes)
 
     async def _adopt(self, record: QueueRecord) -> QueueRecord:
         number = await self._insert_row(record.uid)
@@ -180,8 +193,8 @@ class Lifecycle:
             state = QueueState(number)
             if state.load(self._store.reader) and state.messages:
                 raise RegistryError(
-                    f"{self._registry.path} is missing, but the database holds {state.messages} "
-                    "messages of a queue that only it can name",
+                    f"{self._registry.path} is missing, but the database holds messages "
+                    f"({state.messages} of one queue alone) that only it can assign",
                     hint=f"Put a copy of it back, or move {self._store.path} away to start empty.",
                 )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import md5
 from typing import Final
 
-from gateway.services.sqs.errors import InvalidMessageContents, InvalidParameterValue
+from gateway.services.sqs.errors import InvalidParameterValue
 
 __all__ = [
     "AttributeValue",
@@ -35,10 +35,13 @@ DEDUPLICATION_ID: Final = "MessageDeduplicationId"
 """System attributes that the sender gives."""
 
 _LENGTH: Final = struct.Struct(">I")
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+# AWS takes letters with accents, too, though it documents none.
+_WORD: Final = "[A-Za-z0-9_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f-]+"
+_NAME: Final = re.compile(rf"{_WORD}(\.{_WORD})*")
 _TYPE: Final = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _MAX_NAME: Final = 256
+_EVERY: Final = frozenset(("All", "*", ".*"))
 _STRING, _BINARY = 1, 2
 
 
@@ -65,7 +68,6 @@ def check_attributes(attributes: Mapping[str, AttributeValue]) -> None:
 
     Raises:
         InvalidParameterValue: A name, type or value is not allowed, or there are too many.
-        InvalidMessageContents: A value has characters that AWS does not allow.
     """
     if len(attributes) > MAX_ATTRIBUTES:
         raise InvalidParameterValue(
@@ -82,10 +84,10 @@ def _check_name(name: str) -> None:
     if len(name) > _MAX_NAME:
         problem = f"it is longer than {_MAX_NAME} characters"
     elif name.lower().startswith(("aws.", "amazon.")):
-        problem = "names must not start with AWS. or Amazon."
+        problem = "names must not start with AWS. or Amazon"
     elif _NAME.fullmatch(name) is None:
         problem = (
-            "names contain A-Z, a-z, 0-9, underscore, hyphen and single periods that are neither "
+            "names contain letters, 0-9, underscore, hyphen and single periods that are neither "
             "first nor last"
         )
     if problem:
@@ -108,7 +110,7 @@ def _check_value(name: str, attribute: AttributeValue) -> None:
         )
     if not attribute.value:
         raise InvalidParameterValue(
-            f"The message (user) attribute '{name}' must contain a non-empty value of type "
+            f"Message (user) attribute '{name}' must contain a non-empty value of type "
             f"'{data_type}'."
         )
     if isinstance(attribute.value, str):
@@ -119,7 +121,7 @@ def _check_value(name: str, attribute: AttributeValue) -> None:
                 f"Can't cast the value of message (user) attribute '{name}' to a number."
             )
         if any(map(_is_forbidden, attribute.value)):
-            raise InvalidMessageContents(
+            raise InvalidParameterValue(
                 f"Invalid binary character was found in the message attribute '{name}', the set "
                 "of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | "
                 "#x10000 to #x10FFFF"
@@ -180,12 +182,12 @@ def selected(
 
     Args:
         attributes: All of a message's.
-        names: Names; `All` and `.*` mean all of them, `prefix.*` all that start so.
+        names: Names; `All`, `*` and `.*` mean all of them, `prefix.*` all that start with `prefix`.
     """
     wanted = set(names)
-    if "All" in wanted or ".*" in wanted:
+    if not wanted.isdisjoint(_EVERY):
         return dict(attributes)
-    prefixes = tuple(name[:-1] for name in wanted if name.endswith(".*"))
+    prefixes = tuple(name[:-2] for name in wanted if name.endswith(".*"))
     return {
         name: value
         for name, value in attributes.items()

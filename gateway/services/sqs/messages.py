@@ -19,7 +19,7 @@ class NewMessage:
         delay_s: How long to hide it; None for what the queue says. FIFO queues have none of their
             messages' own.
         attributes: Message and system attributes as `message_attributes.encode` makes them.
-        sender: The access key that sends it; None for a rule.
+        sender: The user id of who sends it; None for a rule.
         group_id: The message group; FIFO queues only, and there always.
         deduplication_id: Of FIFO queues; None where the body's digest takes its place.
     """
@@ -52,7 +52,7 @@ class Received:
         row_id: Its row.
         nonce: The secret part of its receipt handle.
         body: The body, UTF-8.
-        sender: The access key that sent it; None for a rule.
+        sender: The user id of who sent it; None for a rule.
         attributes: Message and system attributes as `message_attributes.encode` made them.
         sent_wall_ms: When it was sent, in milliseconds since 1970.
         receive_count: How often it has been received, this time included.

@@ -160,7 +160,9 @@ def without_permission(text: str, label: str) -> str:
     document = _document(text) if text else None
     statements = [] if document is None else _statements(document)
     left = [statement for statement in statements if statement.get("Sid") != label]
-    if document is None or len(left) == len(statements):
+    if document is None:
+        raise _invalid(label, "Label", "can't find label.")
+    if len(left) == len(statements):
         raise _invalid(label, "Label", "can't find label on existing policy.")
     return orjson.dumps({**document, "Statement": left}).decode() if left else ""
 

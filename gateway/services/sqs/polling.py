@@ -22,13 +22,15 @@ class WaitLimit:
     Attributes:
         most: The limit.
         waiting: How many wait.
+        ended: Set when nobody may wait any more.
     """
 
-    __slots__ = ("most", "waiting")
+    __slots__ = ("ended", "most", "waiting")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.waiting = 0
+        self.ended = False
 
 
 @final

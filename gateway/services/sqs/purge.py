@@ -56,6 +56,7 @@ class Purges:
             queue = by_number.get(number)
             if queue is not None:  # rows of deleted queues go with their messages
                 log.info("queue %s: its purge goes on", queue.record.name)
+                queue.go_on_purging(before)
                 self._run(queue, before)
 
     async def begin(self, queue: Queue) -> None:
@@ -106,12 +107,12 @@ class Purges:
         while True:
             try:
                 removed = await queue.purge_step(before_sequence)
+                if removed is None:
+                    return
             except (StoreClosed, QueueDoesNotExist):
                 return  # the next start goes on, or there is nothing left to purge
             except StoreError as error:
                 log.warning("queue %s cannot be purged now: %s", queue.record.name, error)
                 await asyncio.sleep(_RETRY_S)
                 continue
-            if not removed:
-                return
             self._purged.value += removed

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from gateway.errors import StoreClosed
+from gateway.errors import StoreClosed, StoreError
 from gateway.services.sqs import removal
 from gateway.services.sqs.age import oldest_sent_ms
 from gateway.services.sqs.dead_letters import move_as_itself
@@ -116,7 +116,7 @@ class Queue(QueueGround):
                 if again and looks < _LOOKS:
                     continue
             remaining_s = deadline_s - loop.time()
-            if remaining_s <= 0:
+            if remaining_s <= 0 or self._parts.wait_limit.ended:
                 return []
             if ticket is None:
                 ticket = self._waiters.ticket()
@@ -144,6 +144,7 @@ class Queue(QueueGround):
                 not_after_ms=self._pending_ms(),
                 dead_letters=self._dead_letters(target, now_ms),
                 attempt_id=attempt_id,
+                purged_before=self._purged_before,
                 open_body=self._open_body,
             )
             taken.extend(self._take_rows(connection, asked))
@@ -162,6 +163,9 @@ class Queue(QueueGround):
                 self.release(taken)
             else:
                 self._waiters.wake(1)  # what it was woken for, the next one may have
+            raise
+        except StoreError:
+            self._waiters.wake(1)  # likewise: the message is still there
             raise
 
     def _may_repeat(self, attempt_id: str | None) -> bool:
@@ -290,7 +294,7 @@ class Queue(QueueGround):
     async def begin_purge(self) -> int:
         """Write down that all messages sent by now go; return once that is on disk.
 
-        What has never been received cannot be received any more.
+        None of them can be received from then on.
 
         Returns:
             The sequence number before which messages go.
@@ -302,19 +306,31 @@ class Queue(QueueGround):
             self._state.read_position = max(self._state.read_position, before)
 
         await self._execute(work)
+        self.go_on_purging(before)
         return before
 
-    async def purge_step(self, before_sequence: int) -> int:
-        """Remove a step of the messages before that; the last step, which finds none, ends it."""
+    def go_on_purging(self, before_sequence: int) -> None:
+        """Give out nothing any more that was sent before that."""
+        self._purged_before = max(self._purged_before, before_sequence)
+
+    async def purge_step(self, before_sequence: int) -> int | None:
+        """Remove a step of the messages before that; return how many, None once nothing is left."""
         number = self.record.number
 
-        def work(connection: sqlite3.Connection, now_ms: int) -> int:
+        def work(connection: sqlite3.Connection, now_ms: int) -> int | None:
             rows = removal.rows_of_step(connection, number, before_sequence)
-            if not rows:
-                connection.execute("DELETE FROM sqs_purge WHERE queue = ?", (number,))
-            return self.remove_rows(connection, rows, now_ms)
+            if rows:
+                return self.remove_rows(connection, rows, now_ms)
+            if self._forget_purged(connection, before_sequence):
+                return 0
+            connection.execute("DELETE FROM sqs_purge WHERE queue = ?", (number,))
+            return None
 
         return await self._execute(work)
+
+    def _forget_purged(self, connection: sqlite3.Connection, before_sequence: int) -> bool:
+        """Forget a step of what is kept beside the messages before that; False if nothing was."""
+        return False
 
     def change(
         self, work: Callable[[sqlite3.Connection, int], Result], other: Queue | None = None

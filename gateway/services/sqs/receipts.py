@@ -43,11 +43,11 @@ def read_handle(handle: str, queue: int) -> tuple[int, bytes]:
         ReceiptHandleIsInvalid: It is no handle, or another queue's.
     """
     if len(handle) != _TEXT_LENGTH or not handle.isascii():
-        raise ReceiptHandleIsInvalid
+        raise ReceiptHandleIsInvalid(handle)
     try:
         version, row_id, nonce = _FORMAT.unpack(urlsafe_b64decode(handle))
     except (binascii.Error, struct.error):
-        raise ReceiptHandleIsInvalid from None
+        raise ReceiptHandleIsInvalid(handle) from None
     if version != _VERSION or queue_of_row(row_id) != queue:
-        raise ReceiptHandleIsInvalid
+        raise ReceiptHandleIsInvalid(handle)
     return row_id, nonce

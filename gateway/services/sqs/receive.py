@@ -141,7 +141,7 @@ def _returned(
     kept = []
     for row in rows:
         _, row_id, count, first_wall_ms, sent_ms = row
-        if sent_ms <= asked.sent_after_ms:
+        if asked.is_gone(row_id, sent_ms):
             remove_row(connection, state, row_id)
             asked.again = True
         elif not asked.to_dead_letters(connection, state, row_id, count, first_wall_ms):

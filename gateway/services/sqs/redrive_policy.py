@@ -120,7 +120,7 @@ def parse_redrive_policy(text: str) -> RedrivePolicy:
             f"values are from 1 to {MAX_RECEIVE_COUNT} both inclusive.",
         )
     if not isinstance(arn, str) or not _is_arn(arn):
-        raise invalid_redrive_policy(text, "Dead-letter target ARN should be fully qualified ARN.")
+        raise invalid_redrive_policy(text, "Invalid value for deadLetterTargetArn.")
     if arn.split(":")[2] != "sqs":
         raise invalid_redrive_policy(
             text, "Only SQS queues are valid resources for deadLetterTargetArn."

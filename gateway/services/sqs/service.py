@@ -18,7 +18,7 @@ from gateway.metrics import Metrics
 from gateway.registry import Registry
 from gateway.services.sqs.attribute_parsing import differing_attribute, parse_attributes
 from gateway.services.sqs.attributes import QueueAttributes
-from gateway.services.sqs.batch import SharedParts
+from gateway.services.sqs.batch import MAX_WAITING, SharedParts
 from gateway.services.sqs.changes import Changes
 from gateway.services.sqs.configuration import Configuration
 from gateway.services.sqs.errors import (
@@ -82,6 +82,7 @@ class SqsService:
         region: What stands in ARNs.
         account: What stands in ARNs and URLs.
         keys: What the bodies of encrypted queues are sealed with.
+        max_waiting: How many receives may wait at once, over all queues.
 
     Attributes:
         configuration: Changes attributes, tags and permissions of queues that are there.
@@ -99,13 +100,14 @@ class SqsService:
         region: str,
         account: str,
         keys: KeyRing,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self.region: Final = region
         self.account: Final = account
         self._store = store
         self._clock = clock
         self._lifecycle = Lifecycle(store, registry, keys)
-        self._parts = SharedParts(store, clock, metrics, keys)
+        self._parts = SharedParts(store, clock, metrics, keys, max_waiting)
         self._queues: dict[str, Queue] = {}
         self._parts.find_queue = self._queues.get
         self._changes = Changes()
@@ -129,10 +131,13 @@ class SqsService:
 
         Raises:
             RegistryError: A queue's record is damaged, or the registry has been lost.
-            KeyFileError: Messages are encrypted, and the keys have been lost.
+            KeyFileError: A key could not be written.
         """
         for record, state in await self._lifecycle.load():
-            self._queues[record.name] = make_queue(record, state, self._parts)
+            queue = self._queues[record.name] = make_queue(record, state, self._parts)
+            problem = queue.bodies.problem()
+            if problem:
+                log.warning("queue %s takes nothing: %s", record.name, problem)
         self._purges.resume(self._queues.values())
         self.mover.resume()
         self.resealing.start()
@@ -155,6 +160,12 @@ class SqsService:
         await self._lifecycle.stop()
         self._store.after_failure.remove(self._reload)
         self._store.after_commit.remove(self._parts.after_commit)
+
+    def end_waiting(self) -> None:
+        """Answer those who wait, and let nobody wait any more: the gateway is about to stop."""
+        self._parts.wait_limit.ended = True
+        for queue in self._queues.values():
+            queue.wake_all()
 
     # --- finding ---------------------------------------------------------------------------------
 
@@ -330,6 +341,7 @@ class SqsService:
         name = queue.record.name
         if self._queues.get(name) is not queue:
             raise QueueDoesNotExist
+        await self.mover.forget(name)
         await self._lifecycle.remove_record(queue.record)
         del self._queues[name]
         queue.mark_deleted()

@@ -163,6 +163,9 @@ class QueueSettings:
                     f"{key} is {getattr(self, key)}; it must be between {low} and {high} (AWS's "
                     f"{attribute})"
                 )
+        asks = self.max_receive_count != DEFAULT_MAX_RECEIVE_COUNT
+        if asks and not found and self.dead_letter_queue is None:
+            found.append("max_receive_count does nothing without dead_letter_queue; add that")
         return found + self._fifo_problems() + self._key_problems()
 
     def _fifo_problems(self) -> list[str]:

@@ -190,7 +190,8 @@ class StandardQueue(Queue):
 
     def movable(self, connection: sqlite3.Connection, now_ms: int, most: int) -> list[int]:
         """Return rows of messages that a receive might get now, in the order it would."""
-        return visible_rows(connection, self._state, now_ms, most)
+        rows = visible_rows(connection, self._state, now_ms, most)
+        return [row for row in rows if row & (DELAYED_RANGE - 1) >= self._purged_before]
 
     # --- inside the transaction ------------------------------------------------------------------
 
@@ -208,6 +209,8 @@ class StandardQueue(Queue):
         now_ms: int,
     ) -> None:
         """Take in a message as itself: visible now, behind what has been visible longer."""
+        # Nobody may ever ask this queue for anything: what comes in must not count as in flight.
+        self._settle(connection, now_ms)
         row_id = self._take_row(connection, letter, letter.sent_gateway_ms, DELAYED_RANGE)
         keep_origin(
             connection,

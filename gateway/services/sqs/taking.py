@@ -15,6 +15,7 @@ from typing import Final, final
 
 from gateway.services.sqs.dead_letters import Letter
 from gateway.services.sqs.messages import Received
+from gateway.services.sqs.names import DELAYED_RANGE
 from gateway.services.sqs.state import QueueState
 
 __all__ = ["DeadLetters", "Take", "keep_origin", "tell_origins"]
@@ -72,6 +73,7 @@ class Take:
         dead_letters: Where messages go that have been received too often; None where there is no
             such place.
         attempt_id: The ReceiveRequestAttemptId; None where there is none.
+        purged_before: Messages with a lower sequence number have been purged.
         open_body: Gives the body of a row as it was sent (row, flags, body as it is kept); None
             where it was changed on the disk: such a message is hidden like others, and passed over.
         again: Set where something was in the way and is gone now, so that another look may find
@@ -86,6 +88,7 @@ class Take:
         "not_after_ms",
         "now_ms",
         "open_body",
+        "purged_before",
         "sent_after_ms",
         "visibility_timeout_ms",
         "wall_ms",
@@ -102,6 +105,7 @@ class Take:
         not_after_ms: int,
         dead_letters: DeadLetters | None,
         attempt_id: str | None,
+        purged_before: int,
         open_body: Callable[[int, int, bytes], bytes | None],
     ) -> None:
         self.most = most
@@ -112,8 +116,15 @@ class Take:
         self.not_after_ms = not_after_ms
         self.dead_letters = dead_letters
         self.attempt_id = attempt_id
+        self.purged_before = purged_before
         self.open_body = open_body
         self.again = False
+
+    def is_gone(self, row_id: int, sent_gateway_ms: int) -> bool:
+        """Tell whether a message has expired or been purged, and is only not removed yet."""
+        if sent_gateway_ms <= self.sent_after_ms:
+            return True
+        return row_id & (DELAYED_RANGE - 1) < self.purged_before
 
     def to_dead_letters(
         self,

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from gateway.services.sqs.attributes import MAX_VISIBILITY_TIMEOUT_S
-from gateway.services.sqs.errors import InvalidParameterValue, MessageNotInflight
+from gateway.services.sqs.errors import InvalidParameterValue
 from gateway.services.sqs.messages import Received
+from gateway.services.sqs.receipts import make_handle
 from gateway.services.sqs.removal import remove_row
 from gateway.services.sqs.state import QueueState
 
@@ -66,22 +67,19 @@ def change_visibility(
     timeout_ms: int,
     now_ms: int,
 ) -> None:
-    """Let a message in flight become visible so long after now.
+    """Let a message become visible so long after now; one that is visible already is hidden again.
 
     Raises:
         InvalidParameterValue: The message has gone or was received again since, or would be hidden
             for longer than 12 hours in all.
-        MessageNotInflight: It is visible already.
     """
     held = held_by(connection, row_id, nonce)
     if held is None:
         raise InvalidParameterValue(
-            "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is "
-            "not available for visibility timeout change."
+            f"Value {make_handle(row_id, nonce)} for parameter ReceiptHandle is invalid. Reason: "
+            "Message does not exist or is not available for visibility timeout change."
         )
     visible_at_ms, receive_count, received_ms = held
-    if visible_at_ms <= now_ms:
-        raise MessageNotInflight
     if now_ms + timeout_ms - received_ms > MAX_VISIBILITY_TIMEOUT_S * 1000:
         raise InvalidParameterValue(
             f"Value {timeout_ms // 1000} for parameter VisibilityTimeout is invalid. Reason: Total "

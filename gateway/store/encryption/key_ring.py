@@ -61,12 +61,14 @@ class KeyRing:
             nothing that is sealed can be opened.
         wrapped: Whether the file is wrapped by a master key.
         on_rotated: Called on the loop with a key's name once a new version of it is in force.
+        on_enabled: The same once a key can be used again.
     """
 
     def __init__(self, file: KeyFile, keys: list[Key] | None, wall_ms: Callable[[], int]) -> None:
         self.existed = keys is not None
         self.wrapped = file.wrapped
         self.on_rotated: list[Callable[[str], None]] = []
+        self.on_enabled: list[Callable[[str], None]] = []
         self._file = file
         self._wall_ms = wall_ms
         self._table = KeyTable(keys or ())
@@ -338,6 +340,9 @@ class KeyRing:
             return table if key.enabled is enabled else table.having(replace(key, enabled=enabled))
 
         await self._change(change)
+        if enabled:
+            for told in self.on_enabled:
+                told(name)
 
     async def _change(
         self, change: Callable[[KeyTable], KeyTable], rotated: str | None = None

@@ -272,9 +272,10 @@ def test_a_label_that_is_taken(serving: SqsServing) -> None:
 
 def test_messages_that_are_not_in_flight(serving: SqsServing) -> None:
     sqs = serving.client()
-    url = sqs.create_queue(QueueName="flight")["QueueUrl"]
+    url = sqs.create_queue(QueueName="flight.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     try:
-        sqs.send_message(QueueUrl=url, MessageBody="x")
+        ids = {"MessageGroupId": "g", "MessageDeduplicationId": "d"}
+        sqs.send_message(QueueUrl=url, MessageBody="x", **ids)
         (message,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
         change = {
             "QueueUrl": url,
@@ -286,7 +287,8 @@ def test_messages_that_are_not_in_flight(serving: SqsServing) -> None:
             OLD + "MessageNotInflight",
             400,
         )
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        (again,) = sqs.receive_message(QueueUrl=url)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
         assert _refusal(serving, "ChangeMessageVisibility", change) == INVALID
     finally:
         sqs.delete_queue(QueueUrl=url)

@@ -125,7 +125,7 @@ def test_arguments_that_cannot_be_sent_are_2(
         ([""], "The request must contain the parameter MessageBody.", "at least one character"),
         (["a\x01"], "Invalid characters found.", ""),
         (["\udcff"], "The message body is not valid UTF-8 at byte 0.", ""),
-        (["a", "--delay", "901"], "Must be between 0 and 900", "--delay"),
+        (["a", "--delay", "901"], "must be >= 0 and <= 900", "--delay"),
         (["a", "--dedup", "d"], "not valid for this queue type", "--dedup"),
         (["a", "--group", "\udcff"], "1 to 128 in length", "--group"),
         (["a", "--attribute", "b:Strange=c"], "supported type prefixes", "--attribute"),
@@ -204,7 +204,7 @@ def test_a_fifo_message_that_came_back_meanwhile_is_not_deleted(
     ("arguments", "reason"),
     [
         (["--max", 11], "Must be between 1 and 10"),
-        (["--wait", 21], "Must be between 0 and 20"),
+        (["--wait", 21], "Must be >= 0 and <= 20"),
         (["--visibility-timeout", -1], "Must be between 0 and 43200"),
     ],
 )

@@ -102,7 +102,7 @@ def test_the_largest_message_there_may_be_fits_whatever_it_is_made_of(room: Queu
         ("q", {"body": base("")}, "the parameter MessageBody", "Send at least one character."),
         ("q", {"body": base(b"a\xff")}, "not valid UTF-8 at byte 1", ""),
         ("q", {"body": base("a\x00")}, "Invalid characters found", ""),
-        ("q", {"body": base("a"), "delay_s": 901}, "Must be between 0 and 900", "--delay"),
+        ("q", {"body": base("a"), "delay_s": 901}, "must be >= 0 and <= 900", "--delay"),
         ("q", {"body": base("a"), "deduplication_id": "d"}, "not valid for this queue", "--dedup"),
         ("q", {"body": base("a"), "group_id": "ü"}, "1 to 128 in length", "--group"),
         ("q.fifo", {"body": base("a")}, "the parameter MessageGroupId", "--group"),
@@ -157,7 +157,7 @@ def test_a_key_that_is_disabled_gives_and_takes_nothing(room: QueueRoom) -> None
     room.call(room.bench.keys.disable("pump"))
     for path, document in (("/q/send", {"body": base("a")}), ("/q/receive", {})):
         error = refused(room, path, **document)
-        assert (error.status, error.hint) == (409, "See the keys with weir keys list.")
+        assert (error.status, error.hint) == (409, "Run weir keys enable pump")
     room.call(room.bench.keys.enable("pump"))
     assert room.depths(queue) == (1, 0, 0)
     assert post(room, "/q/receive")["messages"][0]["Body"] == "a"
@@ -222,7 +222,7 @@ def test_a_handle_of_another_queue_is_refused(room: QueueRoom) -> None:
     room.send(room.queue("q"), "a")
     (message,) = post(room, "/q/receive")["messages"]
     error = refused(room, "/other/delete-messages", receipt_handles=[message["ReceiptHandle"]])
-    assert str(error) == "The input receipt handle is invalid."
+    assert "is not a valid receipt handle" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_handle_of_another_queue_is_refused(room: QueueRoom) -> None:
     [
         ({"most": 0}, "Must be between 1 and 10", "--max"),
         ({"most": 11}, "Must be between 1 and 10", "--max"),
-        ({"wait_s": 21}, "Must be between 0 and 20", "--wait"),
+        ({"wait_s": 21}, "Must be >= 0 and <= 20", "--wait"),
         ({"visibility_timeout_s": 43201}, "Must be between 0 and 43200", "--visibility-timeout"),
         ({"most": 1.5}, "'most' is float, not int", "Send {"),
     ],

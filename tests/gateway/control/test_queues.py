@@ -52,6 +52,7 @@ def test_queues_are_listed_with_what_they_hold(room: QueueRoom) -> None:
         "delayed": 1,
         "oldest_age_s": 7.5,
         "encryption": "",
+        "encryption_problem": "",
         "dead_letter_queue": "dead",
         "dead_letter_queue_missing": False,
         "max_receive_count": 3,

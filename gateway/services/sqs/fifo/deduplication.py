@@ -26,6 +26,7 @@ __all__ = [
     "deduplication_key",
     "earlier_receive",
     "forget_old",
+    "forget_purged",
     "has_old",
     "keep_receive",
 ]
@@ -40,8 +41,12 @@ _HOLD: Final = struct.Struct(f">q{NONCE_BYTES}s")
 
 _CLAIM: Final = (
     "INSERT INTO sqs_deduplication VALUES (?, ?, ?, ?) ON CONFLICT (queue, key)"
-    " DO UPDATE SET sent_ms = excluded.sent_ms, id = excluded.id WHERE sent_ms <= ?"
+    " DO UPDATE SET sent_ms = excluded.sent_ms, id = excluded.id WHERE sent_ms <= ? OR id < ?"
 )
+_OLDEST: Final = (
+    "SELECT key, id FROM sqs_deduplication WHERE queue = ? ORDER BY sent_ms, key LIMIT ?"
+)
+_FORGET: Final = "DELETE FROM sqs_deduplication WHERE queue = ? AND key = ?"
 _SENT: Final = "SELECT id FROM sqs_deduplication WHERE queue = ? AND key = ?"
 _ATTEMPT: Final = "SELECT holds FROM sqs_attempt WHERE queue = ? AND key = ? AND made_ms > ?"
 _KEEP_ATTEMPT: Final = "INSERT OR REPLACE INTO sqs_attempt VALUES (?, ?, ?, ?)"
@@ -71,7 +76,13 @@ def deduplication_key(group_id: str | None, deduplication_id: str) -> bytes:
 
 
 def claim(
-    connection: sqlite3.Connection, queue: int, key: bytes, now_ms: int, row_id: int
+    connection: sqlite3.Connection,
+    queue: int,
+    key: bytes,
+    now_ms: int,
+    row_id: int,
+    *,
+    purged_before_row: int,
 ) -> int | None:
     """Write down that a message is sent, unless one was with this key in the interval.
 
@@ -81,11 +92,13 @@ def claim(
         key: What stands for the deduplication id.
         now_ms: Gateway time.
         row_id: The row that the message will have.
+        purged_before_row: Messages with lower rows have been purged, and with them that they were
+            sent.
 
     Returns:
         The row of the message that was sent before; None where there is none.
     """
-    row = (queue, key, now_ms, row_id, now_ms - INTERVAL_MS)
+    row = (queue, key, now_ms, row_id, now_ms - INTERVAL_MS, purged_before_row)
     if connection.execute(_CLAIM, row).rowcount:
         return None
     (sent,) = connection.execute(_SENT, (queue, key)).fetchone()
@@ -115,6 +128,14 @@ def keep_receive(
     """Write down what a receive got: rows and nonces."""
     packed = b"".join(_HOLD.pack(*hold) for hold in holds)
     connection.execute(_KEEP_ATTEMPT, (queue, key, now_ms, packed))
+
+
+def forget_purged(connection: sqlite3.Connection, queue: int, before_row: int) -> bool:
+    """Remove a step of what was sent with lower rows than this; False if there was nothing."""
+    oldest = connection.execute(_OLDEST, (queue, _STEP)).fetchall()
+    keys = [(queue, key) for key, row_id in oldest if row_id < before_row]
+    connection.executemany(_FORGET, keys)
+    return bool(keys)
 
 
 def has_old(reader: sqlite3.Connection, queue: int, now_ms: int) -> bool:

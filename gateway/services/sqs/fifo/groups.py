@@ -1,12 +1,10 @@
 """Message groups: which messages a group has, in which order, and when its next may be received.
 
 Owns the rows of `sqs_group` and `sqs_ordered`; runs inside the store's transactions. A group has a
-row while it has messages. While messages of it are in flight the group is blocked until the last of
-them becomes visible; otherwise its row says since when it has been available, so that groups take
-turns: the one that has waited longest is next.
-
-A receive takes the first messages of a group, so those in flight stand in front of all that have
-never been received. What follows from that: a look at a group ends at the first of those.
+row while it has messages. What may be received of it are its messages in order, up to the first
+that is in flight or delayed: so its first message decides whether there is anything. While that is
+hidden the group is blocked until it is visible; otherwise its row says since when the group has
+been available, so that groups take turns: the one that has waited longest is next.
 
 Source: "FIFO queue delivery logic", Amazon SQS Developer Guide.
 """
@@ -46,8 +44,8 @@ _FIRST: Final = (
     " WHERE o.grp = ? ORDER BY o.id LIMIT ?"
 )
 _FRONT: Final = (
-    "SELECT h.visible_at_ms, h.received_ms FROM sqs_ordered o"
-    " LEFT JOIN sqs_hidden h ON h.id = o.id WHERE o.grp = ? ORDER BY o.id"
+    "SELECT h.visible_at_ms FROM sqs_ordered o LEFT JOIN sqs_hidden h ON h.id = o.id"
+    " WHERE o.grp = ? ORDER BY o.id LIMIT 1"
 )
 _SET: Final = "UPDATE sqs_group SET available_at_ms = ? WHERE grp = ?"
 _AVAILABLE_SINCE: Final = "SELECT available_at_ms FROM sqs_group WHERE grp = ?"
@@ -117,22 +115,15 @@ def block(connection: sqlite3.Connection, group: int, until_ms: int) -> None:
 
 
 def refresh(connection: sqlite3.Connection, group: int, now_ms: int) -> None:
-    """Work out anew whether a group is available, after its messages in front have changed."""
-    blocked_until_ms = 0
-    is_empty = True
-    for visible_at_ms, received_ms in connection.execute(_FRONT, (group,)):
-        is_first, is_empty = is_empty, False
-        if received_ms is not None:
-            blocked_until_ms = max(blocked_until_ms, visible_at_ms)
-            continue
-        if is_first and visible_at_ms is not None:
-            blocked_until_ms = visible_at_ms  # its first message is delayed
-        break
-    if is_empty:
+    """Work out anew whether a group is available, after its first message has changed."""
+    first = connection.execute(_FRONT, (group,)).fetchone()
+    if first is None:
         connection.execute("DELETE FROM sqs_group WHERE grp = ?", (group,))
-    elif blocked_until_ms > now_ms:
-        block(connection, group, blocked_until_ms)
-    else:
-        (since_ms,) = connection.execute(_AVAILABLE_SINCE, (group,)).fetchone()
-        if since_ms > now_ms:
-            block(connection, group, now_ms)
+        return
+    (visible_at_ms,) = first
+    if visible_at_ms is not None and visible_at_ms > now_ms:
+        block(connection, group, visible_at_ms)
+        return
+    (since_ms,) = connection.execute(_AVAILABLE_SINCE, (group,)).fetchone()
+    if since_ms > now_ms:
+        block(connection, group, now_ms)

@@ -17,14 +17,19 @@ from typing import Final, TypeVar, final
 from gateway.services.sqs import visibility
 from gateway.services.sqs.batch import INSERT_MESSAGE, ROW_BYTES
 from gateway.services.sqs.dead_letters import Letter
-from gateway.services.sqs.errors import InvalidParameterValue, MissingParameter
+from gateway.services.sqs.errors import (
+    InvalidParameterValue,
+    MessageNotInflight,
+    MissingParameter,
+)
 from gateway.services.sqs.fifo import deduplication, groups
-from gateway.services.sqs.fifo.receive import take
+from gateway.services.sqs.fifo.receive import is_full, take
 from gateway.services.sqs.fifo.removal import remove_rows
 from gateway.services.sqs.ground import QueueGround
 from gateway.services.sqs.message_attributes import group_of
 from gateway.services.sqs.messages import NewMessage, Received
 from gateway.services.sqs.queue import Queue
+from gateway.services.sqs.receipts import make_handle
 from gateway.services.sqs.sealing.bodies import SEALED
 from gateway.services.sqs.taking import Take, keep_origin
 
@@ -39,6 +44,9 @@ _ROW_BYTES: Final = ROW_BYTES + 96
 
 # More receivers than this are not woken at once for groups that have become available.
 _MOST_WOKEN: Final = 100
+
+# How often to look whether messages are visible again while as many are in flight as may be.
+_FULL_LOOK_MS: Final = 1000
 
 
 @final
@@ -81,7 +89,14 @@ class FifoQueue(Queue):
         )
         number = self.record.number
         row_id = self._first_row + self._state.next_sequence
-        sent = deduplication.claim(connection, number, key, now_ms, row_id)
+        sent = deduplication.claim(
+            connection,
+            number,
+            key,
+            now_ms,
+            row_id,
+            purged_before_row=self._first_row + self._purged_before,
+        )
         if sent is not None:
             self._parts.deduplicated.value += 1
             return sent
@@ -115,7 +130,7 @@ class FifoQueue(Queue):
             rows += groups.first_visible(connection, group, now_ms, most - len(rows))
             if len(rows) >= most:
                 break
-        return rows
+        return [row for row in rows if row - self._first_row >= self._purged_before]
 
     # --- inside the transaction ------------------------------------------------------------------
 
@@ -133,6 +148,8 @@ class FifoQueue(Queue):
         now_ms: int,
     ) -> None:
         """Take in a message as itself, at the end of its group; its retention begins anew."""
+        # Nobody may ever ask this queue for anything: what comes in must not count as in flight.
+        self._settle(connection, now_ms)
         row_id = self._take_letter(connection, letter, now_ms)
         keep_origin(
             connection,
@@ -171,8 +188,8 @@ class FifoQueue(Queue):
             return False
         if held.visible_at_ms <= now_ms:
             raise InvalidParameterValue(
-                "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has "
-                "expired."
+                f"Value {make_handle(row_id, nonce)} for parameter ReceiptHandle is invalid. "
+                "Reason: The receipt handle has expired."
             )
         return remove_rows(connection, self._state, [row_id], now_ms) == 1
 
@@ -184,6 +201,9 @@ class FifoQueue(Queue):
         timeout_ms: int,
         now_ms: int,
     ) -> None:
+        held = visibility.held_by(connection, row_id, nonce)
+        if held is not None and held.visible_at_ms <= now_ms:
+            raise MessageNotInflight  # others of the group may have been received since
         visibility.change_visibility(
             connection, self._state, row_id, nonce, timeout_ms=timeout_ms, now_ms=now_ms
         )
@@ -195,6 +215,10 @@ class FifoQueue(Queue):
         count = visibility.let_go(connection, self._state, received)
         self._refresh_groups(connection, (message.row_id for message in received), now_ms)
         return count
+
+    def _forget_purged(self, connection: sqlite3.Connection, before_sequence: int) -> bool:
+        before_row = self._first_row + before_sequence
+        return deduplication.forget_purged(connection, self.record.number, before_row)
 
     def _refresh_groups(
         self, connection: sqlite3.Connection, row_ids: Iterable[int], now_ms: int
@@ -246,7 +270,10 @@ class FifoQueue(Queue):
         self._state.next_available_ms = groups.find_next_available(connection, number)
 
     def _may_have(self, now_ms: int) -> bool:
-        return self._state.next_available_ms <= now_ms
+        return self._state.next_available_ms <= now_ms and not self._is_full(now_ms)
+
+    def _is_full(self, now_ms: int) -> bool:
+        return is_full(self._state, self._store.reader, now_ms)
 
     def _may_repeat(self, attempt_id: str | None) -> bool:
         if attempt_id is None:
@@ -257,6 +284,10 @@ class FifoQueue(Queue):
         return bool(held)
 
     def _next_due_ms(self) -> int:
+        now_ms = self._parts.clock.gateway_ms()
+        if self._is_full(now_ms):
+            # Groups may be available that nobody can receive of; who deletes wakes earlier.
+            return max(self._state.next_available_ms, now_ms + _FULL_LOOK_MS)
         return self._state.next_available_ms
 
     def _due_count(self, now_ms: int) -> int:

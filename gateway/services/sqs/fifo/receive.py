@@ -1,7 +1,7 @@
 """Taking messages of a FIFO queue: of the groups that are available, each in its order.
 
 Owns the choice and the rows it writes; runs inside the store's transaction. What it takes of a
-group are its first messages, and the group is blocked as long as one of them is in flight.
+group are its messages in order, up to the first that is in flight or delayed.
 
 Source: "FIFO queue delivery logic", Amazon SQS Developer Guide.
 """
@@ -20,7 +20,7 @@ from gateway.services.sqs.receive import HIDE, HIDE_AGAIN, MAX_IN_FLIGHT
 from gateway.services.sqs.state import QueueState
 from gateway.services.sqs.taking import Take, tell_origins
 
-__all__ = ["take"]
+__all__ = ["is_full", "take"]
 
 _IN_ORDER: Final = (
     "SELECT o.id, m.sent_gateway_ms, m.sent_wall_ms, m.flags, m.sender, m.attributes, m.body,"
@@ -34,6 +34,19 @@ _HELD: Final = (
     " FROM sqs_hidden h JOIN sqs_message m ON m.id = h.id WHERE h.id = ?"
 )
 _HOLD_LONGER: Final = "UPDATE sqs_hidden SET visible_at_ms = ?, received_ms = ? WHERE id = ?"
+
+
+def is_full(state: QueueState, reader: sqlite3.Connection, now_ms: int) -> bool:
+    """Tell, without writing, whether as many messages are in flight as may be.
+
+    Args:
+        state: The queue's counters.
+        reader: Where to look which of them are visible again.
+        now_ms: Gateway time.
+    """
+    if state.in_flight < MAX_IN_FLIGHT:
+        return False
+    return state.depths(reader, now_ms).in_flight >= MAX_IN_FLIGHT
 
 
 def take(connection: sqlite3.Connection, state: QueueState, asked: Take) -> list[Received]:
@@ -87,13 +100,13 @@ def _take_of_group(
     for nonce, row in zip(draw_nonces(len(rows)), rows, strict=True):
         row_id, sent_ms, sent_wall_ms, flags, sender, attributes, body = row[:7]
         hidden_until_ms, count, first_wall_ms = row[7:]
-        if sent_ms <= asked.sent_after_ms:
+        if asked.is_gone(row_id, sent_ms):
             remove_rows(connection, state, [row_id], now_ms)
             asked.again = True
             continue
         if hidden_until_ms is not None:
             if hidden_until_ms > now_ms:
-                break  # delayed, and so are all behind it
+                break  # in flight or delayed, and what is behind it has to wait
             if asked.to_dead_letters(connection, state, row_id, count, first_wall_ms):
                 continue
         opened = asked.open_body(row_id, flags, body)

@@ -32,7 +32,7 @@ from gateway.services.sqs.moving.rows import MoveTask
 from gateway.services.sqs.queue import Queue
 from gateway.store import Store
 
-__all__ = ["MAX_PER_S", "Mover"]
+__all__ = ["MAX_PER_S", "Mover", "no_queue"]
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,23 @@ MAX_PER_S: Final = 500
 
 _MAX_TASKS: Final = 100
 _STEP_MESSAGES: Final = 50
+
+# A large body is a chain of pages that are written, and freed, one by one on the event loop.
+_STEP_BYTES: Final = 1024 * 1024
 _RETRY_S: Final = 5.0
 
 # How often one step looks again because receivers were faster.
 _LOOKS: Final = 10
 
 _NO_SOURCE: Final = "CouldNotDetermineMessageSource"
+_NOT_ACTIVE: Final = "Only active tasks can be cancelled."
+
+
+def no_queue(parameter: str) -> ResourceNotFound:
+    """Return the error for a parameter that names a queue which is not there."""
+    return ResourceNotFound(
+        f"The resource that you specified for the {parameter} parameter doesn't exist."
+    )
 
 
 @final
@@ -75,18 +86,17 @@ class Mover:
         self._is_dead_letter_queue = is_dead_letter_queue
         self._sleep = sleep
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._cancelled: set[str] = set()
         self._starting: set[str] = set()
+        self._stopped = False
 
     def resume(self) -> None:
         """Go on with the tasks that were under way; at start, once all queues are there."""
         for task in rows.unfinished(self._store.reader):
-            if task.status == rows.CANCELLING:
-                self._cancelled.add(task.uid)
             self._run(task)
 
     async def stop(self) -> None:
         """Stop moving; what is left goes on after the next start."""
+        self._stopped = True
         for running in self._running.values():
             running.cancel()
         if self._running:
@@ -145,15 +155,11 @@ class Mover:
             to_move=queue.depths().visible,
             failure=None,
         )
+        added = self._store.execute(lambda connection: rows.add(connection, wanted), adds_bytes=256)
         self._starting.add(source)
-        try:
-            task = await self._store.execute(
-                lambda connection: rows.add(connection, wanted), adds_bytes=256
-            )
-        finally:
-            self._starting.discard(source)
-        self._run(task)
-        return task
+        # Whoever asked may hang up while it is written down: it runs once it is.
+        added.add_done_callback(lambda added: self._added(source, added))
+        return await asyncio.shield(added)
 
     async def cancel(self, uid: str) -> int:
         """Cancel a task; what it has moved stays moved.
@@ -170,17 +176,16 @@ class Mover:
         if task is None:
             raise ResourceNotFound("Task does not exist.")
         if task.status != rows.RUNNING:
-            raise InvalidParameterValue("Only active tasks can be cancelled.")
+            raise InvalidParameterValue(_NOT_ACTIVE)
 
-        def work(connection: sqlite3.Connection) -> MoveTask | None:
+        def work(connection: sqlite3.Connection) -> int:
             found = rows.find(connection, uid)
-            if found is not None and found.status == rows.RUNNING:
-                rows.set_status(connection, found.task, rows.CANCELLING)
-            return found
+            if found is None or found.status != rows.RUNNING:  # it has ended just now
+                raise InvalidParameterValue(_NOT_ACTIVE)
+            rows.set_status(connection, found.task, rows.CANCELLING)
+            return found.moved
 
-        found = await self._store.execute(work)
-        self._cancelled.add(uid)
-        return task.moved if found is None else found.moved
+        return await self._store.execute(work)
 
     def list_tasks(self, source: str, most: int) -> list[MoveTask]:
         """Return the tasks of a dead-letter queue, the latest first.
@@ -191,6 +196,14 @@ class Mover:
         self._existing(source, "SourceArn")
         return rows.latest(self._store.reader, source, most)
 
+    async def forget(self, source: str) -> None:
+        """Forget the tasks of a queue that is deleted: one of its name has none.
+
+        Raises:
+            StoreError: It could not be written down.
+        """
+        await self._store.execute(lambda connection: rows.remove(connection, source))
+
     async def idle(self) -> None:
         """Wait until no task is under way."""
         while self._running:
@@ -199,12 +212,16 @@ class Mover:
     def _existing(self, name: str, parameter: str) -> Queue:
         queue = self._find_queue(name)
         if queue is None:
-            raise ResourceNotFound(
-                f"The resource that you specified for the {parameter} parameter doesn't exist."
-            )
+            raise no_queue(parameter)
         return queue
 
     # --- under way -------------------------------------------------------------------------------
+
+    def _added(self, source: str, added: asyncio.Future[MoveTask]) -> None:
+        self._starting.discard(source)
+        # Asking for the exception also keeps asyncio from logging that nobody did.
+        if added.exception() is None and not self._stopped:
+            self._run(added.result())
 
     def _run(self, task: MoveTask) -> None:
         running = asyncio.create_task(self._move_all(task), name=f"move task {task.uid}")
@@ -213,7 +230,6 @@ class Mover:
         def ended(finished: asyncio.Task[None]) -> None:
             if self._running.get(task.source) is finished:
                 del self._running[task.source]
-            self._cancelled.discard(task.uid)
             if not finished.cancelled() and finished.exception() is not None:
                 log.error("move task %s has ended", task.uid, exc_info=finished.exception())
 
@@ -221,28 +237,39 @@ class Mover:
 
     async def _move_all(self, task: MoveTask) -> None:
         left = task.to_move - task.moved
+        end: tuple[str, str | None] | None = None
         while True:
             try:
-                if task.uid in self._cancelled:
-                    await self._end(task, rows.CANCELLED)
+                if end is not None:
+                    await self._end(task, *end)
                     return
+                if self._is_cancelled(task):
+                    end = rows.CANCELLED, None
+                    continue
                 step = min(left, _STEP_MESSAGES, task.max_per_s or _STEP_MESSAGES)
                 moved = await self._step(task, step) if step > 0 else 0
                 left -= moved
                 if not moved:
-                    await self._end(task, rows.COMPLETED)
-                    return
+                    end = rows.COMPLETED, None
+                    continue
             except StoreClosed:
                 return  # the gateway is stopping; the next start goes on
             except StoreError as error:
                 log.warning("move task %s waits: %s", task.uid, error)
                 await self._sleep(_RETRY_S)
                 continue
+            except QueueDoesNotExist as error:
+                end = rows.FAILED, error.code
+                continue
             except SqsError as error:
-                await self._end(task, rows.FAILED, str(error))
-                return
+                end = rows.FAILED, str(error)
+                continue
             if task.max_per_s is not None:
                 await self._sleep(moved / task.max_per_s)
+
+    def _is_cancelled(self, task: MoveTask) -> bool:
+        found = rows.find(self._store.reader, task.uid)
+        return found is None or found.status == rows.CANCELLING
 
     async def _end(self, task: MoveTask, status: str, failure: str | None = None) -> None:
         await self._store.execute(
@@ -277,7 +304,7 @@ class Mover:
         name = target.record.name
 
         def work(connection: sqlite3.Connection, now_ms: int) -> int:
-            moved = 0
+            moved = weight = 0
             if target.is_deleted:
                 raise QueueDoesNotExist
             for row_id in source.movable(connection, now_ms, most):
@@ -288,6 +315,9 @@ class Mover:
                     break  # the next step looks anew
                 move_as_new(connection, source, target, letter, now_ms)
                 moved += 1
+                weight += len(letter.body)
+                if weight >= _STEP_BYTES:
+                    break
             if moved:
                 rows.count_moved(connection, task.task, moved)
             return moved

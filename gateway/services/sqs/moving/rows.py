@@ -24,6 +24,7 @@ __all__ = [
     "count_moved",
     "find",
     "latest",
+    "remove",
     "set_status",
     "unfinished",
 ]
@@ -119,6 +120,11 @@ def unfinished(connection: sqlite3.Connection) -> list[MoveTask]:
 def count_moved(connection: sqlite3.Connection, task: int, moved: int) -> None:
     """Count messages that this transaction moves."""
     connection.execute("UPDATE sqs_move_task SET moved = moved + ? WHERE task = ?", (moved, task))
+
+
+def remove(connection: sqlite3.Connection, source: str) -> None:
+    """Forget all tasks of a queue."""
+    connection.execute("DELETE FROM sqs_move_task WHERE source = ?", (source,))
 
 
 def set_status(

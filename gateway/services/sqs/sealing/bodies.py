@@ -48,13 +48,15 @@ class QueueBodies:
         sealed: Whether new bodies are sealed.
     """
 
-    __slots__ = ("_key_id", "_keys", "_prefix", "_sealer", "sealed")
+    __slots__ = ("_key_id", "_keys", "_prefix", "_sealer", "_told", "_told_lost", "sealed")
 
     def __init__(self, keys: KeyRing, uid: bytes) -> None:
         self._keys = keys
         self._prefix = b"sqs-body" + uid
         self._key_id: str | None = None
         self._sealer: Sealer | None = None
+        self._told = False
+        self._told_lost = False
         self.sealed = False
 
     def configure(self, attributes: QueueAttributes) -> None:
@@ -62,6 +64,24 @@ class QueueBodies:
         self._key_id = attributes.kms_master_key_id or None
         self._sealer = None
         self.sealed = attributes.encrypted
+
+    def can_seal(self) -> bool:
+        """Tell whether new bodies can be kept as the queue's attributes say; where not, log why."""
+        problem = self.problem()
+        if problem and not self._told:
+            log.warning("nothing can be moved to an encrypted queue: %s", problem)
+        self._told = bool(problem)
+        return not problem
+
+    def problem(self) -> str:
+        """Return why new bodies cannot be kept as the queue's attributes say; empty if they can."""
+        if not self.sealed:
+            return ""
+        try:
+            self._keys.sealer(self._key())
+        except (KeyNotFound, KeyDisabled) as error:
+            return error.told()
+        return ""
 
     def seal(self, row_id: int, body: bytes) -> bytes:
         """Return a body as it is kept.
@@ -88,20 +108,24 @@ class QueueBodies:
         return body, 0
 
     def open(self, row_id: int, flags: int, body: bytes) -> bytes | None:
-        """Return a body as it was sent; None, logged, where it was changed on the disk.
+        """Return a body as it was sent; None, logged once, where it cannot be opened any more.
+
+        So it is where it was changed on the disk, or its key was lost: the others must not wait
+        for it.
 
         Raises:
-            KmsNotFound: The key is not there.
-            KmsDisabled: It is disabled.
+            KmsDisabled: The key is disabled.
         """
         if not flags & SEALED:
             return body
         try:
             return self._keys.unseal(body, self._context(row_id), _bound_to(row_id))
-        except Damaged as error:
-            log.error("message %d is passed over: %s", row_id, error)
+        except (Damaged, KeyNotFound) as error:
+            if not self._told_lost:
+                log.error("messages that cannot be opened are passed over: %s", error.told())
+            self._told_lost = True
             return None
-        except (KeyNotFound, KeyDisabled) as error:
+        except KeyDisabled as error:
             raise in_aws_terms(error) from error
 
     def seal_anew(self, row_id: int, body: bytes) -> bytes | None:
@@ -110,8 +134,7 @@ class QueueBodies:
         None where that has sealed it already, or where it cannot be opened.
 
         Raises:
-            KmsNotFound: The key is not there.
-            KmsDisabled: It is disabled.
+            KmsDisabled: The key is disabled.
         """
         try:
             if self._keys.is_current(body):
@@ -121,21 +144,22 @@ class QueueBodies:
                 return None
             sealer = self._keys.sealer(self._keys.sealed_with(body))
             return sealer.seal(opened, self._context(row_id), _bound_to(row_id))
-        except Damaged:
+        except (Damaged, KeyNotFound):
             return None
-        except (KeyNotFound, KeyDisabled) as error:
+        except KeyDisabled as error:
             raise in_aws_terms(error) from error
 
     def _seal(self, keyed: QueueBodies, row_id: int, body: bytes) -> bytes:
         """Return a body sealed for this queue with the key of `keyed`."""
         try:
             if keyed._sealer is None:
-                key_id = keyed._key_id
-                key = SQS_MANAGED if key_id is None else self._keys.resolve(key_id)
-                keyed._sealer = self._keys.sealer(key)
+                keyed._sealer = self._keys.sealer(keyed._key())
             return keyed._sealer.seal(body, self._context(row_id), _bound_to(row_id))
         except (KeyNotFound, KeyDisabled) as error:
             raise in_aws_terms(error) from error
+
+    def _key(self) -> str:
+        return SQS_MANAGED if self._key_id is None else self._keys.resolve(self._key_id)
 
     def _context(self, row_id: int) -> bytes:
         share = (row_id & (DELAYED_RANGE - 1)) >> _SUBKEY_BITS
@@ -148,5 +172,5 @@ def _bound_to(row_id: int) -> bytes:
 
 def in_aws_terms(error: EncryptionError) -> SqsError:
     """Return what SQS says where a key cannot be used."""
-    said = f"{error} {error.hint}".strip()
-    return KmsDisabled(said) if isinstance(error, KeyDisabled) else KmsNotFound(said)
+    kind = KmsDisabled if isinstance(error, KeyDisabled) else KmsNotFound
+    return kind(str(error), hint=error.hint)

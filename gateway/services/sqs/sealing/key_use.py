@@ -13,9 +13,9 @@ from gateway.services.sqs.attributes import QueueAttributes
 from gateway.services.sqs.names import SEQUENCE_BITS
 from gateway.services.sqs.record import QueueRecord
 from gateway.services.sqs.sealing.bodies import SEALED
-from gateway.store.encryption import SQS_MANAGED, KeyFileError, KeyNotFound, KeyRing
+from gateway.store.encryption import SQS_MANAGED, KeyNotFound, KeyRing
 
-__all__ = ["check_keys", "ensure_key"]
+__all__ = ["ensure_key", "lost_keys"]
 
 # How many messages at either end of a queue are looked at; all of them would take long.
 _LOOKED_AT: Final = 100
@@ -40,25 +40,24 @@ async def ensure_key(keys: KeyRing, attributes: QueueAttributes) -> None:
         return
 
 
-def check_keys(reader: sqlite3.Connection, keys: KeyRing, records: Iterable[QueueRecord]) -> None:
-    """Refuse to go on where messages are sealed and there is no file of keys.
+def lost_keys(
+    reader: sqlite3.Connection, keys: KeyRing, records: Iterable[QueueRecord]
+) -> list[str]:
+    """Return the names of queues that hold sealed messages though there is no file of keys.
 
-    A new key would be made, and what was sealed before be lost for good, with nobody noticing.
-
-    Raises:
-        KeyFileError: It is so.
+    Where there are any, no key may be made: a new file would stand in the way of the old one, and
+    nobody would notice what has been lost.
     """
     if keys.existed:
-        return
-    for record in records:
-        first = record.number << SEQUENCE_BITS
-        span = (first, first + (1 << SEQUENCE_BITS), _LOOKED_AT)
-        for order in ("ASC", "DESC"):
-            flags = reader.execute(_FLAGS.format(order), span)
-            if any(found & SEALED for (found,) in flags):
-                raise KeyFileError(
-                    f"the queue {record.name} holds encrypted messages, but there is no file of "
-                    "keys",
-                    hint="Put keys.json back into the data folder from a backup; without it these "
-                    "messages cannot be read.",
-                )
+        return []
+    return [record.name for record in records if _holds_sealed(reader, record)]
+
+
+def _holds_sealed(reader: sqlite3.Connection, record: QueueRecord) -> bool:
+    first = record.number << SEQUENCE_BITS
+    span = (first, first + (1 << SEQUENCE_BITS), _LOOKED_AT)
+    return any(
+        found & SEALED
+        for order in ("ASC", "DESC")
+        for (found,) in reader.execute(_FLAGS.format(order), span)
+    )

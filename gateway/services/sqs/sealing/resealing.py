@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, final
 
 from gateway.errors import StoreClosed, StoreError
-from gateway.services.sqs.errors import QueueDoesNotExist, SqsError
+from gateway.services.sqs.errors import KmsDisabled, QueueDoesNotExist
 from gateway.services.sqs.names import SEQUENCE_BITS
 from gateway.services.sqs.queue import Queue
 from gateway.services.sqs.sealing.bodies import SEALED
@@ -53,13 +53,15 @@ class Resealing:
     def start(self) -> None:
         """Go on with what was under way, and listen for rotations."""
         self._keys.on_rotated.append(self._begin)
+        self._keys.on_enabled.append(self._begin)
         if self._old_versions():
             self._begin("")
 
     async def stop(self) -> None:
         """Stop; what is left is sealed anew after the next start."""
-        if self._begin in self._keys.on_rotated:
-            self._keys.on_rotated.remove(self._begin)
+        for listeners in (self._keys.on_rotated, self._keys.on_enabled):
+            if self._begin in listeners:
+                listeners.remove(self._begin)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -70,7 +72,13 @@ class Resealing:
             await asyncio.wait([self._task])
 
     def _old_versions(self) -> list[str]:
-        return [version.id for key in self._keys.all() for version in key.versions[:-1]]
+        """Return those of keys that can be used; a disabled key's wait until it is enabled."""
+        return [
+            version.id
+            for key in self._keys.all()
+            if key.state == "enabled"
+            for version in key.versions[:-1]
+        ]
 
     def _begin(self, name: str) -> None:
         if self._task is not None:
@@ -94,9 +102,6 @@ class Resealing:
                 await self._seal_queue(queue)
         except StoreClosed:
             return  # the gateway is stopping
-        except SqsError as error:
-            log.warning("what is stored is not sealed anew now: %s", error)
-            return
         for version in old:
             try:
                 await self._keys.retire(version)
@@ -130,7 +135,10 @@ def _seal_step(connection: sqlite3.Connection, queue: Queue, start: int, end: in
     for row_id, flags, size_bytes in rows:
         if flags & SEALED:
             (body,) = connection.execute(_BODY, (row_id,)).fetchone()
-            sealed = queue.bodies.seal_anew(row_id, body)
+            try:
+                sealed = queue.bodies.seal_anew(row_id, body)
+            except KmsDisabled:
+                continue  # once it is enabled
             if sealed is not None:
                 connection.execute(_KEEP, (sealed, row_id))
                 weight += size_bytes

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from gateway.services.sqs import NewMessage, Queue
-from gateway.services.sqs.message_attributes import AttributeValue, encode
+from gateway.services.sqs import NewMessage, Queue, receive, state
+from gateway.services.sqs.fifo import receive as fifo_receive
+from gateway.services.sqs.message_attributes import GROUP_ID, AttributeValue, encode
 from gateway.services.sqs.queue import Queue as AnyQueue
 from tests.gateway.services.sqs.bench import Bench, bodies
 
@@ -207,3 +208,54 @@ def _groups(bench: Bench, queue: AnyQueue) -> list[str]:
         "SELECT name FROM sqs_group WHERE queue = ?", (queue.record.number,)
     )
     return [name for (name,) in rows]
+
+
+def test_a_dead_letter_queue_that_takes_nothing_in_keeps_nobody_from_receiving(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with bench:
+            await bench.keys.create("k")
+            dead = await bench.queue("dead", KmsMasterKeyId="alias/k")
+            queue = await bench.queue("q", RedrivePolicy=policy("dead", 1))
+            queue.send(b"poison")
+            await receive_and_let_pass(bench, queue, 1)
+            await bench.keys.disable("k")
+            queue.send(b"good")
+            got = await queue.receive(most=10, visibility_timeout_s=0)
+            assert sorted(bodies(got)) == [b"good", b"poison"]
+            assert len(await queue.receive(most=10, visibility_timeout_s=0)) == 2
+            assert caplog.text.count("nothing can be moved to an encrypted queue") == 1
+            await bench.keys.enable("k")
+            assert await queue.receive(most=10) == []
+            assert sorted(bodies(await dead.receive(most=10))) == [b"good", b"poison"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_what_nobody_has_received_there_is_not_in_flight(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """However many come while nobody asks the dead-letter queue for anything."""
+    monkeypatch.setattr(state, "SETTLE_STEP", 3)
+    monkeypatch.setattr(receive, "MAX_IN_FLIGHT", 5)
+    monkeypatch.setattr(fifo_receive, "MAX_IN_FLIGHT", 5)
+    attributes = {"FifoQueue": "true"} if suffix else {}
+
+    async def scenario() -> None:
+        async with bench:
+            dead = await bench.queue(f"dead{suffix}", **attributes)
+            redrive = policy(f"dead{suffix}", 1)
+            queue = await bench.queue(f"q{suffix}", RedrivePolicy=redrive, **attributes)
+            group = encode({}, {GROUP_ID: AttributeValue("String", "g")})
+            for number in range(20):
+                message = NewMessage(b"%d" % number, group_id="g", attributes=group)
+                await queue.send_all([message])
+                await receive_and_let_pass(bench, queue, 2)
+            depths = dead.depths()
+            assert (depths.visible, depths.in_flight) == (20, 0)
+            assert bodies(await dead.receive(most=3)) == [b"0", b"1", b"2"]
+            assert dead.depths().in_flight == 3
+
+    asyncio.run(scenario())

@@ -125,3 +125,26 @@ def test_a_queue_is_not_made_in_a_failed_batch(run: Callable, bench: Bench) -> N
             await bench.queue("other")
 
     run(main())
+
+
+def test_the_next_one_gets_what_a_failed_receive_was_woken_for(run: Callable, bench: Bench) -> None:
+    async def main() -> None:
+        async with bench:
+            queue = await bench.queue()
+            await with_trigger(bench)
+            receives = [asyncio.create_task(queue.receive(wait_time_s=20)) for _ in range(2)]
+            await bench.settle()
+            queue.send(b"good")
+            before = bench.store.commits.value
+            while bench.store.commits.value == before:
+                await asyncio.sleep(0)
+            joined = bench.store.joined
+            while bench.store.joined == joined:  # until the first looks into the store
+                await asyncio.sleep(0)
+            queue.send(b"bad")
+            async with asyncio.timeout(5):
+                with pytest.raises(StoreError):
+                    await receives[0]
+                assert bodies(await receives[1]) == [b"good"]
+
+    run(main())

@@ -245,3 +245,16 @@ def test_a_wake_between_looking_and_waiting_is_not_missed(run: Callable) -> None
             await waiters.wait(waiters.ticket(), seen, 60)
 
     run(main())
+
+
+def test_those_who_wait_are_answered_before_a_stop(run: Callable, bench: Bench) -> None:
+    async def main() -> None:
+        async with bench:
+            queue = await bench.queue()
+            waiting = [asyncio.create_task(queue.receive(wait_time_s=20)) for _ in range(3)]
+            await bench.settle()
+            bench.service.end_waiting()
+            assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [[], [], []]
+            assert await asyncio.wait_for(queue.receive(wait_time_s=20), 5) == []
+
+    run(main())

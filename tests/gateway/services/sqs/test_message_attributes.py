@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.services.sqs.errors import InvalidMessageContents, InvalidParameterValue
+from gateway.services.sqs.errors import InvalidParameterValue
 from gateway.services.sqs.message_attributes import (
     AttributeValue,
     check_attributes,
@@ -78,7 +78,7 @@ def test_attributes_that_are_refused(name: str, value: AttributeValue) -> None:
 
 
 def test_characters_that_are_refused() -> None:
-    with pytest.raises(InvalidMessageContents):
+    with pytest.raises(InvalidParameterValue, match="allowed characters"):
         check_attributes({"a": AttributeValue("String", "x\x00")})
     check_attributes({"a": AttributeValue("String", "\t\n\r\U0001f600")})
 
@@ -101,9 +101,12 @@ def test_which_are_selected() -> None:
         ([], ""),
         (["a"], "a"),
         (["none"], ""),
-        (["b.*"], "b.c b.d"),
-        (["b.*", "a"], "a b.c b.d"),
+        (["b.*"], "b.c b.d bc"),  # the dot is the wildcard's, not the prefix's
+        (["b..*"], "b.c b.d"),
+        (["b..*", "a"], "a b.c b.d"),
+        (["b*"], ""),
         (["All"], "a b.c b.d bc"),
         ([".*"], "a b.c b.d bc"),
+        (["*"], "a b.c b.d bc"),
     ]:
         assert sorted(selected(attributes, names)) == chosen.split()

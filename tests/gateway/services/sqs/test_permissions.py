@@ -135,8 +135,14 @@ def test_a_policy_does_not_grow_beyond_its_limits() -> None:
     assert len(long) <= MAX_POLICY_BYTES
 
 
-@pytest.mark.parametrize("policy", ["", '{"Statement":[{"Sid":"other"}]}'])
-def test_a_label_that_is_not_there(policy: str) -> None:
-    with pytest.raises(SqsError, match="can't find label on existing policy") as raised:
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("", "can't find label."),
+        ('{"Statement":[{"Sid":"other"}]}', "can't find label on existing policy."),
+    ],
+)
+def test_a_label_that_is_not_there(policy: str, said: str) -> None:
+    with pytest.raises(SqsError, match=f"{said}$") as raised:
         without_permission(policy, "gone")
     assert raised.value.code == "InvalidParameterValueException"

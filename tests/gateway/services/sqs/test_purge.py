@@ -236,3 +236,38 @@ def test_others_go_on_while_a_large_queue_is_purged(run: Callable, bench: Bench,
             assert second_s < 0.005
 
     run(main())
+
+
+def test_a_purge_forgets_what_was_sent(run: Callable, bench: Bench) -> None:
+    async def main() -> None:
+        async with bench:
+            queue = await make(bench, "q.fifo")
+            message = NewMessage(b"again", group_id="g", deduplication_id="id")
+            await queue.send_all([message])
+            await bench.service.purge(queue)
+            (row,) = await queue.send_all([message])
+            await bench.service.removals_done()
+            await bench.reopen()
+            queue = bench.service.find("q.fifo")
+            assert await queue.send_all([message]) == [row]
+            assert bodies(await queue.receive(most=10)) == [b"again"]
+            await bench.service.removals_done()
+            assert bench.rows("sqs_deduplication") == 1
+
+    run(main())
+
+
+def test_what_is_purged_and_comes_back_is_not_given_out(
+    run: Callable, bench: Bench, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with bench:
+            queue = await make(bench, name)
+            await fill(queue, 20)
+            monkeypatch.setattr(bench.service._purges, "_run", lambda *arguments: None)
+            await bench.service.purge(queue)
+            bench.time.pass_ms(60_000)  # those in flight are visible again
+            await send_new(queue)
+            assert bodies(await queue.receive(most=10)) == [b"new"]
+
+    run(main())

@@ -63,13 +63,13 @@ def test_a_count_is_a_number_or_a_text(count: object) -> None:
         ),
         (
             policy(deadLetterTargetArn="dead"),
-            "Dead-letter target ARN should be fully qualified ARN.",
+            "Invalid value for deadLetterTargetArn.",
         ),
         (
             policy(deadLetterTargetArn="arn:aws:sqs:" + "x" * 300 + ":1:dead"),
-            "Dead-letter target ARN should be fully qualified ARN.",
+            "Invalid value for deadLetterTargetArn.",
         ),
-        (policy(deadLetterTargetArn=7), "Dead-letter target ARN should be fully qualified ARN."),
+        (policy(deadLetterTargetArn=7), "Invalid value for deadLetterTargetArn."),
         (
             policy(deadLetterTargetArn="arn:aws:sns:eu-west-1:123456789012:topic"),
             "Only SQS queues are valid resources for deadLetterTargetArn.",

@@ -53,17 +53,19 @@ def test_order_holds_over_visibility_timeouts(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_the_last_in_flight_decides_when_a_group_is_free(bench: Bench) -> None:
+def test_what_stands_before_one_in_flight_can_be_received(bench: Bench) -> None:
     async def scenario() -> None:
         async with bench:
-            queue = await filled(bench, "a", "a")
-            first, second = await queue.receive(most=2, visibility_timeout_s=5)
-            await queue.change_visibility(queue.receipt_handle(second), 50)
+            queue = await filled(bench, "a", "a", "a", "a")
+            got = await queue.receive(most=3, visibility_timeout_s=5)
+            await queue.change_visibility(queue.receipt_handle(got[1]), 50)
             bench.time.pass_ms(5_000)
-            assert await queue.receive(most=10) == []  # 0 is visible, 1 is not
-            await queue.delete_all([queue.receipt_handle(second)])
-            assert bodies(await queue.receive(most=10)) == [b"0"]
-            assert queue.message_id_of(first) == queue.message_id(first.row_id)
+            (first,) = await queue.receive(most=10)  # 2 is visible, too, but behind 1
+            assert first.body == b"0"
+            await queue.delete_all([queue.receipt_handle(first)])
+            assert await queue.receive(most=10) == []
+            await queue.delete_all([queue.receipt_handle(got[1])])
+            assert bodies(await queue.receive(most=10)) == [b"2", b"3"]
 
     asyncio.run(scenario())
 
@@ -253,5 +255,46 @@ def test_expired_messages_leave_their_group(bench: Bench) -> None:
             bench.time.pass_ms(60_000)
             await bench.service.expire()
             assert (bench.rows("sqs_message"), bench.rows("sqs_group")) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_waiting_while_too_much_is_in_flight_writes_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fifo_receive, "MAX_IN_FLIGHT", 2)
+
+    async def scenario() -> None:
+        async with bench:
+            queue = await filled(bench, "a", "b", "c")
+            held = await queue.receive(most=10)
+            assert bodies(held) == [b"0", b"1"]
+            await bench.settle()
+            commits = bench.store.commits.value
+            assert await queue.receive(wait_time_s=0.05) == []
+            assert bench.store.commits.value == commits
+            waiting = asyncio.create_task(queue.receive(wait_time_s=20))
+            await asyncio.sleep(0)
+            await queue.delete_all([queue.receipt_handle(held[0])])
+            assert bodies(await asyncio.wait_for(waiting, 5)) == [b"2"]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_visible_again_makes_room_for_who_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fifo_receive, "MAX_IN_FLIGHT", 1)
+
+    async def scenario() -> None:
+        async with bench:
+            queue = await filled(bench, "a", "b")
+            assert bodies(await queue.receive(visibility_timeout_s=5)) == [b"0"]
+            waiting = asyncio.create_task(queue.receive(wait_time_s=20))
+            await bench.settle()
+            assert not waiting.done()
+            bench.time.pass_ms(5_000)
+            queue.wake_due()
+            assert bodies(await asyncio.wait_for(waiting, 5)) == [b"1"]
 
     asyncio.run(scenario())

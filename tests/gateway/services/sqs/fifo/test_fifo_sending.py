@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from gateway.errors import StoreFailed
-from gateway.services.sqs import NewMessage, Queue
+from gateway.errors import StoreFailed, StoreFull
+from gateway.services.sqs import NewMessage, Queue, batch
 from gateway.services.sqs.errors import MissingParameter, QueueDoesNotExist
 from tests.gateway.services.sqs.bench import Bench, bodies
 
@@ -192,5 +192,29 @@ def test_a_deleted_fifo_queue_leaves_nothing(bench: Bench) -> None:
             tables = ("sqs_message", "sqs_hidden", "sqs_ordered", "sqs_group", "sqs_queue")
             more = ("sqs_deduplication", "sqs_attempt", "sqs_moved")
             assert [bench.rows(table) for table in (*tables, *more)] == [0] * 8
+
+    asyncio.run(scenario())
+
+
+def test_refused_sends_leave_the_others_their_turns(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turns that nobody used would make everybody wait for a commit that never comes."""
+    monkeypatch.setattr(batch, "MAX_TURNS", 40)
+
+    async def scenario() -> None:
+        async with bench:
+            queue = await fifo(bench)
+            await queue.send_all([message("kept", deduplication_id="kept")])
+            (held,) = await queue.receive()
+            await bench.settle()
+            bench.store._space.full_because = "a test says so"
+            entries = [message("no", deduplication_id=str(number)) for number in range(10)]
+            async with asyncio.timeout(5):
+                for _ in range(5):
+                    with pytest.raises(StoreFull):
+                        await queue.send_all(entries)
+                assert await queue.delete_all([queue.receipt_handle(held)]) == [None]
+            assert bench.rows("sqs_message") == 0
 
     asyncio.run(scenario())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -245,5 +246,97 @@ def test_a_fifo_queue_gets_its_messages_back_in_order(bench: Bench) -> None:
             await bench.service.mover.start("dead.fifo", None, None)
             await bench.service.mover.idle()
             assert bodies(await queue.receive(most=10)) == [b"%d" % n for n in range(10)]
+
+    asyncio.run(scenario())
+
+
+def test_a_task_runs_though_who_asked_for_it_has_hung_up(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            queue, _ = await with_dead_letters(bench, 3)
+            asking = asyncio.create_task(bench.service.mover.start("dead", None, None))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await bench.settle()
+            await bench.service.mover.idle()
+            (task,) = bench.service.mover.list_tasks("dead", 10)
+            assert (task.status, task.moved) == ("COMPLETED", 3)
+            assert queue.depths().visible == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_task_is_cancelled_though_who_asked_for_it_has_hung_up(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            _, dead = await with_dead_letters(bench, 20)
+            go_on = asyncio.Event()
+
+            async def until_told(seconds: float) -> None:
+                await go_on.wait()
+
+            mover = bench.service.mover
+            mover._sleep = until_told
+            task = await mover.start("dead", None, 10)
+            while dead.depths().visible == 20:
+                await bench.settle()
+            asking = asyncio.create_task(mover.cancel(task.uid))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await bench.settle()
+            go_on.set()
+            await mover.idle()
+            (listed,) = mover.list_tasks("dead", 1)
+            assert (listed.status, listed.moved) == ("CANCELLED", 10)
+
+    asyncio.run(scenario())
+
+
+def test_its_end_is_written_down_even_if_a_batch_fails(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            await with_dead_letters(bench, 3)
+            writer = bench.store._writer
+            writer.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON sqs_message WHEN new.body = x'626164'"
+                " BEGIN SELECT RAISE(ABORT, 'a test says so'); END"
+            )
+            mover = bench.service.mover
+            end, tried = mover._end, []
+
+            async def end_beside_a_bad_row(*given: object) -> None:
+                tried.append(given)
+                if len(tried) == 1:
+                    bench.service.find("q").send(b"bad")
+                await end(*given)
+
+            async def at_once(seconds: float) -> None:
+                await asyncio.sleep(0)
+
+            mover._end, mover._sleep = end_beside_a_bad_row, at_once
+            await mover.start("dead", None, None)
+            await mover.idle()
+            (task,) = mover.list_tasks("dead", 1)
+            assert (task.status, task.moved, len(tried)) == ("COMPLETED", 3, 2)
+
+    asyncio.run(scenario())
+
+
+def test_large_messages_are_moved_a_few_at_a_time(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            dead = await bench.queue("dead")
+            other = await bench.queue("other")
+            await bench.queue("q", RedrivePolicy=policy("dead", 1))
+            for _ in range(10):
+                dead.send(b"x" * 400_000)
+            await bench.settle()
+            moved: list[int] = []
+            bench.store.after_commit.append(lambda: moved.append(other.depths().visible))
+            await bench.service.mover.start("dead", "other", None)
+            await bench.service.mover.idle()
+            assert moved[-1] == 10
+            steps = [after - before for before, after in itertools.pairwise([0, *moved])]
+            assert max(steps) == 3
 
     asyncio.run(scenario())

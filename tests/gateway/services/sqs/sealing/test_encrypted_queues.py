@@ -9,7 +9,6 @@ import pytest
 
 from gateway.services.sqs import NewMessage, Queue
 from gateway.services.sqs.errors import KmsDisabled, KmsNotFound
-from gateway.store.encryption import KeyFileError
 from tests.gateway.services.sqs.bench import Bench, bodies
 from tests.gateway.services.sqs.fifo.test_fifo_sending import message
 from tests.gateway.services.sqs.test_dead_letters import policy
@@ -168,6 +167,29 @@ def test_a_rotation_seals_what_is_stored_anew_and_forgets_the_old_version(
     asyncio.run(scenario())
 
 
+def test_a_disabled_key_holds_up_no_other_and_is_made_up_for(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            for name in ("one", "two"):
+                await bench.keys.create(name)
+                queue = await bench.queue(name, KmsMasterKeyId=f"alias/{name}")
+                queue.send(SECRET)
+            await bench.settle()
+            bench.keys.on_rotated.clear()
+            await bench.keys.rotate("one")
+            await bench.keys.disable("one")
+            bench.keys.on_rotated.append(bench.service.resealing._begin)
+            await bench.keys.rotate("two")
+            await bench.service.resealing.done()
+            assert [len(key.versions) for key in bench.keys.all()] == [2, 1]
+            await bench.keys.enable("one")
+            await bench.service.resealing.done()
+            assert [len(key.versions) for key in bench.keys.all()] == [1, 1]
+            assert bodies(await bench.service.find("one").receive()) == [SECRET]
+
+    asyncio.run(scenario())
+
+
 def test_sealing_anew_goes_on_after_a_restart(bench: Bench) -> None:
     async def scenario() -> None:
         async with bench:
@@ -186,21 +208,51 @@ def test_sealing_anew_goes_on_after_a_restart(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_lost_keys_are_told_of_and_not_replaced(bench: Bench) -> None:
+def test_lost_keys_are_told_of_and_not_replaced(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with bench:
+            queue = await standard(bench, SqsManagedSseEnabled="true")
+            queue.send(SECRET)
+            plain = await bench.queue("plain")
+            plain.send(b"others go on")
+            await bench.settle()
+            await bench.close()
+            keys = bench.folder / "keys.json"
+            kept = keys.rename(bench.folder / "kept")
+            await bench.open()
+            assert "keys.json is missing" in caplog.text
+            assert bodies(await bench.service.find("plain").receive()) == [b"others go on"]
+            queue = bench.service.find("q")
+            with pytest.raises(KmsNotFound):
+                queue.send(SECRET)
+            await bench.queue("another", SqsManagedSseEnabled="true")
+            assert not keys.exists()
+            await bench.close()
+            kept.rename(keys)
+            await bench.open()
+            assert bodies(await bench.service.find("q").receive()) == [SECRET]
+
+    asyncio.run(scenario())
+
+
+def test_lost_keys_can_be_given_up(bench: Bench) -> None:
     async def scenario() -> None:
         async with bench:
             queue = await standard(bench, SqsManagedSseEnabled="true")
             queue.send(SECRET)
             await bench.settle()
             await bench.close()
-            keys = bench.folder / "keys.json"
-            kept = keys.rename(bench.folder / "kept")
-            with pytest.raises(KeyFileError, match="no file of keys"):
-                await bench.open()
-            assert not keys.exists()
-            kept.rename(keys)
+            (bench.folder / "keys.json").unlink()
             await bench.open()
-            assert bodies(await bench.service.find("q").receive()) == [SECRET]
+            await bench.service.purge(bench.service.find("q"))
+            await bench.service.removals_done()
+            await bench.reopen()
+            queue = bench.service.find("q")
+            queue.send(b"with a new key")
+            await bench.settle()
+            assert bodies(await queue.receive()) == [b"with a new key"]
 
     asyncio.run(scenario())
 
@@ -214,3 +266,26 @@ def test_the_size_of_a_message_is_that_of_its_body(run: Callable, bench: Bench) 
             assert bodies(await queue.receive()) == [b"x" * 1024]
 
     run(main())
+
+
+def test_a_body_whose_key_is_lost_does_not_keep_the_others_waiting(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench:
+            queue = await standard(bench, SqsManagedSseEnabled="true")
+            queue.send(b"lost")
+            queue.send(b"good")
+            await bench.settle()
+            writer = bench.store._writer
+            (row, body) = writer.execute(
+                "SELECT id, body FROM sqs_message ORDER BY id LIMIT 1"
+            ).fetchone()
+            other = bytes([body[0], body[1] ^ 1]) + body[2:]  # its version's id
+            writer.execute("UPDATE sqs_message SET body = ? WHERE id = ?", (other, row))
+            assert bodies(await queue.receive()) == [b"good"]
+            assert bench.metrics.snapshot()["sqs.damaged"] == 1
+            await bench.keys.rotate("sqs-managed")
+            await bench.service.resealing.done()
+            (key,) = bench.keys.all()
+            assert len(key.versions) == 1  # sealing anew passes over it, too
+
+    asyncio.run(scenario())
