@@ -19,7 +19,7 @@ from gateway.aws_api.sqs_messages import integer
 from gateway.aws_api.sqs_terms import Members
 from gateway.services.sqs import SqsService
 from gateway.services.sqs.errors import InvalidParameterValue
-from gateway.services.sqs.moving.mover import no_queue
+from gateway.services.sqs.moving.checks import no_queue
 from gateway.services.sqs.moving.rows import MAX_LISTED, RUNNING, MoveTask
 from gateway.services.sqs.names import resolve_name
 

@@ -164,6 +164,6 @@ def _taken_before(
             message.is_repeated = True
             received.append(message)
     for group in groups.groups_of(connection, (row_id for row_id, _ in holds)):
-        groups.block(connection, group, visible_at_ms)
+        groups.refresh(connection, group, asked.now_ms)
     tell_origins(connection, state, received)
     return received

@@ -28,16 +28,14 @@ from gateway.services.sqs.errors import (
     SqsError,
 )
 from gateway.services.sqs.moving import rows
+from gateway.services.sqs.moving.checks import check_pace, check_queues, no_queue
 from gateway.services.sqs.moving.rows import MoveTask
 from gateway.services.sqs.queue import Queue
 from gateway.store import Store
 
-__all__ = ["MAX_PER_S", "Mover", "no_queue"]
+__all__ = ["Mover"]
 
 log = logging.getLogger(__name__)
-
-MAX_PER_S: Final = 500
-"""The fastest pace that may be asked for."""
 
 _MAX_TASKS: Final = 100
 _STEP_MESSAGES: Final = 50
@@ -51,13 +49,6 @@ _LOOKS: Final = 10
 
 _NO_SOURCE: Final = "CouldNotDetermineMessageSource"
 _NOT_ACTIVE: Final = "Only active tasks can be cancelled."
-
-
-def no_queue(parameter: str) -> ResourceNotFound:
-    """Return the error for a parameter that names a queue which is not there."""
-    return ResourceNotFound(
-        f"The resource that you specified for the {parameter} parameter doesn't exist."
-    )
 
 
 @final
@@ -118,24 +109,9 @@ class Mover:
             StoreError: It could not be written down.
         """
         queue = self._existing(source, "SourceArn")
-        if not self._is_dead_letter_queue(source):
-            raise InvalidParameterValue("Source queue must be configured as a Dead Letter Queue.")
-        if destination is not None:
-            target = self._existing(destination, "DestinationArn")
-            if target is queue:
-                raise InvalidParameterValue(
-                    "Source queue and destination queue must be different queues."
-                )
-            if target.attributes.fifo != queue.attributes.fifo:
-                raise InvalidParameterValue(
-                    "Source queue and destination queue must be of the same type: both FIFO or "
-                    "both standard."
-                )
-        if max_per_s is not None and not 1 <= max_per_s <= MAX_PER_S:
-            raise InvalidParameterValue(
-                f"Value {max_per_s} for parameter MaxNumberOfMessagesPerSecond is invalid. "
-                f"Reason: Must be between 1 and {MAX_PER_S}."
-            )
+        target = None if destination is None else self._existing(destination, "DestinationArn")
+        check_queues(queue, target, is_dead_letter_queue=self._is_dead_letter_queue(source))
+        check_pace(max_per_s)
         if source in self._running or source in self._starting:
             raise InvalidParameterValue(
                 "There is already a task running. Only one active task is allowed for a source "
