@@ -11,7 +11,7 @@ import pytest
 
 from gateway.cli.client import ControlClient, GatewayRefused
 from gateway.services.sqs import QueueAttributes
-from gateway.services.sqs.moving import mover
+from gateway.services.sqs.moving.checks import MAX_PER_S
 from tests.gateway.control.queue_room import QueueRoom
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_dead_letter_queue_has_nothing_to_move(room: QueueRoom) -> No
         ({"destination": "oter"}, 404, "there is no queue 'oter'"),
         ({"destination": "dead"}, 400, "must be different queues"),
         ({"destination": "f.fifo"}, 400, "must be of the same type"),
-        ({"max_per_s": 0}, 400, f"Must be between 1 and {mover.MAX_PER_S}"),
+        ({"max_per_s": 0}, 400, f"Must be between 1 and {MAX_PER_S}"),
         ({"max_per_s": True}, 400, "'max_per_s' is bool, not int"),
         ({"destination": 1}, 400, "'destination' is int, not str"),
         ({"to": "other"}, 400, "the unknown keys to"),
