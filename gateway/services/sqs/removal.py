@@ -13,7 +13,7 @@ from gateway.services.sqs.state import QueueState
 
 __all__ = ["STEP_MESSAGES", "expired_rows", "remove_queue_rows", "remove_row", "rows_of_step"]
 
-STEP_MESSAGES: Final = 250
+STEP_MESSAGES: Final = 160
 """How many messages one step removes at most."""
 
 # A large body is a chain of pages that have to be freed one by one.
