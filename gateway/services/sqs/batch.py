@@ -31,8 +31,8 @@ ROW_BYTES: Final = 64
 """What a message weighs in the store beside its body and attributes."""
 
 # What may join one batch of what is looked up row by row, in messages of a standard queue: about
-# 2.5 ms of the event loop on a desktop-class core. Plain sends are not counted, they cost far less.
-MAX_TURNS: Final = 240
+# 2 ms of the event loop on a desktop-class core. Plain sends are not counted, they cost far less.
+MAX_TURNS: Final = 160
 
 MAX_WAITING: Final = 384
 """How many receives may wait at once: three quarters of the connections that an endpoint takes by
