@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from gateway.services.sqs.attributes import QueueAttributes
-from gateway.services.sqs.batch import SharedParts
+from gateway.services.sqs.batch import INSERT_MESSAGE, SharedParts
 from gateway.services.sqs.dead_letters import Letter
 from gateway.services.sqs.errors import QueueDoesNotExist
 from gateway.services.sqs.messages import Received
@@ -26,7 +26,7 @@ from gateway.services.sqs.polling import Waiters
 from gateway.services.sqs.record import QueueRecord
 from gateway.services.sqs.sealing.bodies import QueueBodies
 from gateway.services.sqs.state import NEVER_MS, QueueState
-from gateway.services.sqs.taking import Take
+from gateway.services.sqs.taking import Take, keep_origin
 
 __all__ = ["QueueGround"]
 
@@ -123,25 +123,17 @@ class QueueGround(ABC):
         """Remove messages with all that is kept of them; return how many there were."""
 
     @abstractmethod
-    def take_in(
-        self,
-        connection: sqlite3.Connection,
-        letter: Letter,
-        received: tuple[int, int | None],
-        now_ms: int,
-    ) -> None:
-        """Take in a message as itself, of a queue whose dead-letter queue this is.
+    def _take_letter(
+        self, connection: sqlite3.Connection, letter: Letter, now_ms: int, *, as_itself: bool
+    ) -> tuple[int, int]:
+        """Write down a message of another queue; return its row, and when it was sent.
 
         Args:
             connection: The store's, inside its transaction.
             letter: The message.
-            received: How often it has been received, and the wall time of the first.
             now_ms: Gateway time.
+            as_itself: It comes as a dead letter; otherwise as one that is sent now.
         """
-
-    @abstractmethod
-    def take_in_as_new(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> None:
-        """Take in a message of another queue as one that is sent now."""
 
     @abstractmethod
     def _take_rows(self, connection: sqlite3.Connection, asked: Take) -> list[Received]: ...
@@ -191,6 +183,63 @@ class QueueGround(ABC):
     def _pending_ms(self) -> int:
         """Return when the earliest delayed message becomes visible that has no row yet."""
         return NEVER_MS
+
+    # --- taking in what comes from another queue -------------------------------------------------
+
+    def take_in(
+        self,
+        connection: sqlite3.Connection,
+        letter: Letter,
+        received: tuple[int, int | None],
+        now_ms: int,
+    ) -> None:
+        """Take in a message as itself, of a queue whose dead-letter queue this is; visible now.
+
+        Args:
+            connection: The store's, inside its transaction.
+            letter: The message.
+            received: How often it has been received, and the wall time of the first.
+            now_ms: Gateway time.
+        """
+        # Nobody may ever ask this queue for anything: what comes in must not count as in flight.
+        self._settle(connection, now_ms)
+        row_id, sent_gateway_ms = self._take_letter(connection, letter, now_ms, as_itself=True)
+        keep_origin(
+            connection,
+            self._state,
+            row_id,
+            letter,
+            received=received,
+            sent_gateway_ms=sent_gateway_ms,
+            now_ms=now_ms,
+        )
+
+    def take_in_as_new(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> None:
+        """Take in a message of another queue as one that is sent now."""
+        letter.sent_wall_ms, letter.flags = self._parts.clock.wall_ms(), self._parts.flags()
+        self._take_letter(connection, letter, now_ms, as_itself=False)
+
+    def _insert_letter(
+        self, connection: sqlite3.Connection, letter: Letter, row_id: int, sent_gateway_ms: int
+    ) -> None:
+        self._count_row()
+        body, sealed = self.bodies.keep(row_id, letter.body, letter.came_from)
+        connection.execute(
+            INSERT_MESSAGE,
+            (
+                row_id,
+                sent_gateway_ms,
+                letter.sent_wall_ms,
+                letter.flags | sealed,
+                letter.sender,
+                letter.attributes,
+                body,
+            ),
+        )
+
+    def _count_row(self) -> None:
+        self._state.next_sequence += 1
+        self._state.messages += 1
 
     # --- inside ----------------------------------------------------------------------------------
 

@@ -177,7 +177,9 @@ class Lifecycle:
     async def _remove_rows(self, number: int) -> None:
         while True:
             try:
-                if await self._store.execute(lambda connection: _remove_step(connection, number)):
+                if await self._store.execute(
+                    lambda connection: remove_queue_rows(connection, number)
+                ):
                     return
             except StoreClosed:
                 return  # the gateway is stopping; the next start goes on
@@ -197,8 +199,3 @@ class Lifecycle:
                     f"({state.messages} of one queue alone) that only it can assign",
                     hint=f"Put a copy of it back, or move {self._store.path} away to start empty.",
                 )
-
-
-def _remove_step(connection: sqlite3.Connection, number: int) -> bool:
-    connection.execute("DELETE FROM sqs_purge WHERE queue = ?", (number,))
-    return remove_queue_rows(connection, number)

@@ -96,7 +96,8 @@ def remove_queue_rows(connection: sqlite3.Connection, queue: int) -> bool:
     for statement in _ROWS_BY_QUEUE:
         if connection.execute(statement, (queue, STEP_MESSAGES)).rowcount:
             return False
-    connection.execute("DELETE FROM sqs_queue WHERE queue = ?", (queue,))
+    for table in ("sqs_purge", "sqs_queue"):
+        connection.execute(f"DELETE FROM {table} WHERE queue = ?", (queue,))  # noqa: S608 - constants
     return True
 
 

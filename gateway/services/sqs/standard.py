@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, final
 
 from gateway.services.sqs import visibility
-from gateway.services.sqs.batch import INSERT_MESSAGE, ROW_BYTES, SharedParts
+from gateway.services.sqs.batch import ROW_BYTES, SharedParts
 from gateway.services.sqs.bodies import PLAIN, check_body
 from gateway.services.sqs.dead_letters import Letter
 from gateway.services.sqs.errors import QueueDoesNotExist
@@ -25,7 +25,7 @@ from gateway.services.sqs.record import QueueRecord
 from gateway.services.sqs.removal import remove_row
 from gateway.services.sqs.sealing.bodies import SEALED
 from gateway.services.sqs.state import NEVER_MS, QueueState
-from gateway.services.sqs.taking import Take, keep_origin
+from gateway.services.sqs.taking import Take
 
 __all__ = ["StandardQueue"]
 
@@ -131,8 +131,7 @@ class StandardQueue(Queue):
             ),
             size_bytes,
         )
-        state.next_sequence += 1
-        state.messages += 1
+        self._count_row()
         if delay_s:
             # Read anew: a batch may gather for a while, and nothing may become visible early.
             visible_at_ms = self._parts.clock.gateway_ms() + delay_s * 1000
@@ -201,55 +200,16 @@ class StandardQueue(Queue):
         """Remove messages with all that is kept of them; return how many there were."""
         return sum(remove_row(connection, self._state, row_id) for row_id in row_ids)
 
-    def take_in(
-        self,
-        connection: sqlite3.Connection,
-        letter: Letter,
-        received: tuple[int, int | None],
-        now_ms: int,
-    ) -> None:
-        """Take in a message as itself: visible now, behind what has been visible longer."""
-        # Nobody may ever ask this queue for anything: what comes in must not count as in flight.
-        self._settle(connection, now_ms)
-        row_id = self._take_row(connection, letter, letter.sent_gateway_ms, DELAYED_RANGE)
-        keep_origin(
-            connection,
-            self._state,
-            row_id,
-            letter,
-            received=received,
-            sent_gateway_ms=letter.sent_gateway_ms,
-            now_ms=now_ms,
-        )
-
-    def take_in_as_new(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> None:
-        """Take in a message of another queue as one that is sent now."""
-        clock = self._parts.clock
-        letter.sent_wall_ms, letter.flags = clock.wall_ms(), self._parts.flags()
-        self._take_row(connection, letter, now_ms, 0)
-
-    def _take_row(
-        self, connection: sqlite3.Connection, letter: Letter, sent_gateway_ms: int, bits: int
-    ) -> int:
-        state = self._state
-        row_id = self._first_row + state.next_sequence + bits
-        state.next_sequence += 1
-        state.messages += 1
+    def _take_letter(
+        self, connection: sqlite3.Connection, letter: Letter, now_ms: int, *, as_itself: bool
+    ) -> tuple[int, int]:
+        # As itself it keeps when it was sent, so that it must not stand among the fresh ones.
+        sent_gateway_ms = letter.sent_gateway_ms if as_itself else now_ms
+        bits = DELAYED_RANGE if as_itself else 0
+        row_id = self._first_row + self._state.next_sequence + bits
         self._counted_sequence += 1  # moved here, not sent
-        body, sealed = self.bodies.keep(row_id, letter.body, letter.came_from)
-        connection.execute(
-            INSERT_MESSAGE,
-            (
-                row_id,
-                sent_gateway_ms,
-                letter.sent_wall_ms,
-                letter.flags | sealed,
-                letter.sender,
-                letter.attributes,
-                body,
-            ),
-        )
-        return row_id
+        self._insert_letter(connection, letter, row_id, sent_gateway_ms)
+        return row_id, sent_gateway_ms
 
     def _take_rows(self, connection: sqlite3.Connection, asked: Take) -> list[Received]:
         return take(connection, self._state, asked)

@@ -31,7 +31,7 @@ from gateway.services.sqs.messages import NewMessage, Received
 from gateway.services.sqs.queue import Queue
 from gateway.services.sqs.receipts import make_handle
 from gateway.services.sqs.sealing.bodies import SEALED
-from gateway.services.sqs.taking import Take, keep_origin
+from gateway.services.sqs.taking import Take
 
 __all__ = ["FifoQueue", "no_group"]
 
@@ -115,10 +115,6 @@ class FifoQueue(Queue):
         groups.append(connection, number, message.group_id, row_id, visible_at_ms)
         return row_id
 
-    def _count_row(self) -> None:
-        self._state.next_sequence += 1
-        self._state.messages += 1
-
     def sequence_number(self, row_id: int) -> str | None:
         """Return the sequence number that clients see: 20 digits, growing with each message."""
         return f"1{row_id - self._first_row:019d}"
@@ -140,42 +136,14 @@ class FifoQueue(Queue):
         """Remove messages with all that is kept of them; return how many there were."""
         return remove_rows(connection, self._state, row_ids, now_ms)
 
-    def take_in(
-        self,
-        connection: sqlite3.Connection,
-        letter: Letter,
-        received: tuple[int, int | None],
-        now_ms: int,
-    ) -> None:
-        """Take in a message as itself, at the end of its group; its retention begins anew."""
-        # Nobody may ever ask this queue for anything: what comes in must not count as in flight.
-        self._settle(connection, now_ms)
-        row_id = self._take_letter(connection, letter, now_ms)
-        keep_origin(
-            connection,
-            self._state,
-            row_id,
-            letter,
-            received=received,
-            sent_gateway_ms=now_ms,
-            now_ms=now_ms,
-        )
-
-    def take_in_as_new(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> None:
-        """Take in a message of another queue as one that is sent now."""
-        letter.sent_wall_ms, letter.flags = self._parts.clock.wall_ms(), self._parts.flags()
-        self._take_letter(connection, letter, now_ms)
-
-    def _take_letter(self, connection: sqlite3.Connection, letter: Letter, now_ms: int) -> int:
+    def _take_letter(
+        self, connection: sqlite3.Connection, letter: Letter, now_ms: int, *, as_itself: bool
+    ) -> tuple[int, int]:
+        # At the end of its group, and its retention begins anew, whether it comes as itself or not.
         row_id = self._first_row + self._state.next_sequence
-        self._count_row()
-        body, sealed = self.bodies.keep(row_id, letter.body, letter.came_from)
-        flags = letter.flags | sealed
-        row = (row_id, now_ms, letter.sent_wall_ms, flags, letter.sender, letter.attributes, body)
-        connection.execute(INSERT_MESSAGE, row)
-        group = group_of(letter.attributes)
-        groups.append(connection, self.record.number, group, row_id, now_ms)
-        return row_id
+        self._insert_letter(connection, letter, row_id, now_ms)
+        groups.append(connection, self.record.number, group_of(letter.attributes), row_id, now_ms)
+        return row_id, now_ms
 
     def _take_rows(self, connection: sqlite3.Connection, asked: Take) -> list[Received]:
         return take(connection, self._state, asked)
