@@ -58,8 +58,6 @@ class SharedParts:
         "_next_turn",
         "_room",
         "_turn_batch",
-        "_turn_joined",
-        "_turn_weight",
         "_turns",
         "clock",
         "damaged",
@@ -91,8 +89,6 @@ class SharedParts:
         self._room: asyncio.Future[None] | None = None
         self._next_turn: asyncio.Future[None] | None = None
         self._turn_batch = 0
-        self._turn_joined = 0
-        self._turn_weight = 0
         self._turns = 0
         self.sent = metrics.counter("sqs.sent", "messages sent to queues")
         self.received = metrics.counter("sqs.received", "messages given to receivers")
@@ -124,29 +120,27 @@ class SharedParts:
             await asyncio.shield(self._room)
 
     async def turn(self, weight: int) -> None:
-        """Wait until the open batch has place for more work; what follows must join it at once.
+        """Wait until the open batch has place for more work, which must join it at once.
 
-        However many ask at the same time, the event loop is not held up for longer.
+        However many ask at the same time, the event loop is not held up for longer. What has joined
+        is told to `joined`: who is refused by the store takes no place.
 
         Args:
             weight: In messages of a standard queue.
         """
-        while True:
-            if self._turn_batch != self.store.batch:
-                self._turn_batch, self._turns, self._turn_weight = self.store.batch, 0, 0
-            if self._turn_joined == self.store.joined:
-                # Who had the last turn was refused and joined nothing: a batch full of such turns
-                # would never be committed, and never let anybody go on.
-                self._turns -= self._turn_weight
-                self._turn_weight = 0
-            if not self._turns or self._turns + weight <= MAX_TURNS:
-                self._turns += weight
-                self._turn_weight = weight
-                self._turn_joined = self.store.joined
-                return
+        while self._joined_weight() and self._turns + weight > MAX_TURNS:
             if self._next_turn is None:
                 self._next_turn = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._next_turn)
+
+    def joined(self, weight: int) -> None:
+        """Count work that has joined the open batch after its `turn`."""
+        self._turns = self._joined_weight() + weight
+
+    def _joined_weight(self) -> int:
+        if self._turn_batch != self.store.batch:
+            self._turn_batch, self._turns = self.store.batch, 0
+        return self._turns
 
     def after_commit(self) -> None:
         """Let those go on who wait for room or for their turn; the store's hook."""

@@ -284,6 +284,21 @@ class QueueGround(ABC):
             future.add_done_callback(other._after_operation)
         return future
 
+    async def _execute_in_turn(
+        self,
+        work: Callable[[sqlite3.Connection, int], Result],
+        messages: int,
+        other: QueueGround | None = None,
+        *,
+        adds_bytes: int = 0,
+    ) -> asyncio.Future[Result]:
+        """Wait until the open batch has place for so many messages, then `_execute`."""
+        weight = messages * self._weight
+        await self._parts.turn(weight)
+        future = self._execute(work, other, adds_bytes=adds_bytes)
+        self._parts.joined(weight)
+        return future
+
     def _after_operation(self, future: asyncio.Future[Result]) -> None:
         # Asking for the exception also keeps asyncio from logging that nobody did.
         if future.cancelled() or future.exception() is not None or not self._waiters:

@@ -155,8 +155,8 @@ class Queue(QueueGround):
             return taken
 
         try:
-            await self._parts.turn(most * self._weight)
-            return await self._execute(work, target), again
+            future = await self._execute_in_turn(work, most, target)
+            return await future, again
         except asyncio.CancelledError:
             abandoned = True
             if taken:
@@ -253,8 +253,7 @@ class Queue(QueueGround):
                     self._parts.deleted.value += deleted
             return outcomes
 
-        await self._parts.turn(len(rows) * self._weight)
-        return await self._execute(work)
+        return await (await self._execute_in_turn(work, len(rows)))
 
     async def change_visibility(self, handle: str, timeout_s: int) -> None:
         """Let a message in flight become visible so many seconds from now; 0: at once.
@@ -267,8 +266,7 @@ class Queue(QueueGround):
         def work(connection: sqlite3.Connection, now_ms: int) -> None:
             self._change_visibility(connection, row_id, nonce, timeout_s * 1000, now_ms)
 
-        await self._parts.turn(self._weight)
-        await self._execute(work)
+        await (await self._execute_in_turn(work, 1))
 
     async def expire(self) -> bool:
         """Remove a step of messages whose retention is over; True while there are more.

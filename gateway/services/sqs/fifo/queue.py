@@ -72,13 +72,13 @@ class FifoQueue(Queue):
         Of a message that was sent in the last five minutes, that is the row it had then.
         """
         await self._parts.room()
-        await self._parts.turn(len(messages) * self._weight)
         adds_bytes = sum(len(m.body) + len(m.attributes or b"") + _ROW_BYTES for m in messages)
 
         def work(connection: sqlite3.Connection, now_ms: int) -> list[int]:
             return [self._send(connection, message, now_ms) for message in messages]
 
-        return await asyncio.shield(self._execute(work, adds_bytes=adds_bytes))
+        sent = await self._execute_in_turn(work, len(messages), adds_bytes=adds_bytes)
+        return await asyncio.shield(sent)
 
     def _send(self, connection: sqlite3.Connection, message: NewMessage, now_ms: int) -> int:
         attributes = self.record.attributes
